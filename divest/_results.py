@@ -1,0 +1,306 @@
+"""What estimators and tests hand back: a number, its uncertainty, and whether to trust it."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from html import escape
+from math import inf, isnan, log
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
+
+__all__ = ["ConvergenceWarning", "Diagnostic", "EstimateResult", "HypothesisResult", "TrustWarning"]
+
+DIAGNOSTIC_COLUMNS = ["name", "value", "threshold", "passed", "advice"]
+
+
+class TrustWarning(UserWarning):
+    """The number is doubtful; the message says why and what to do.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from divest import TrustWarning
+    >>> warnings.simplefilter("error", TrustWarning)  # refuse doubtful numbers
+    >>> warnings.simplefilter("default", TrustWarning)
+    """
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One reason to trust a number, or not to.
+
+    Parameters
+    ----------
+    name : str
+        What was measured.
+    value : float
+        What was found.
+    threshold : float
+        The limit; NaN where the value is reported without a rule.
+    passed : bool
+        Whether the rule holds.
+    advice : str
+        What it means and what to do when it fails.
+
+    Examples
+    --------
+    >>> from divest import Diagnostic
+    >>> Diagnostic("saturated_share", 0.3, 0.02, False, "get more data").passed
+    False
+    """
+
+    name: str
+    value: float
+    threshold: float
+    passed: bool
+    advice: str
+
+
+def diagnostics_frame(diagnostics: Iterable[Diagnostic]) -> pd.DataFrame:
+    """One row per diagnostic."""
+    rows = [[getattr(d, column) for column in DIAGNOSTIC_COLUMNS] for d in diagnostics]
+    frame = pd.DataFrame(rows, columns=DIAGNOSTIC_COLUMNS)
+    return frame.astype({"value": float, "threshold": float, "passed": bool})
+
+
+def warn_if_doubtful(diagnostics: Iterable[Diagnostic], method: str, stacklevel: int = 3) -> None:
+    """One `TrustWarning` that names every failed diagnostic."""
+    failed = [f"{d.name} = {d.value:.3g} ({d.advice})" for d in diagnostics if not d.passed]
+    if failed:
+        message = f"{method}: the number is doubtful: {'; '.join(failed)}"
+        warnings.warn(message, TrustWarning, stacklevel=stacklevel + 1)
+
+
+class _Table:
+    """One tidy row, and the same row as text and as HTML."""
+
+    method: str
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def trusted(self) -> bool:
+        """Whether every diagnostic passed."""
+        return all(d.passed for d in self.diagnostics)
+
+    def _row(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _doubts(self) -> list[str]:
+        """A line for each failed diagnostic."""
+        return [f"{d.name} = {d.value:.4g}: {d.advice}" for d in self.diagnostics if not d.passed]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row: plain column names, numbers unrounded, so that `pd.concat` makes a report.
+
+        Returns
+        -------
+        DataFrame
+            One row.
+        """
+        return pd.DataFrame([{"method": self.method, **self._row(), "trusted": self.trusted}])
+
+    def summary(self) -> str:
+        """The row as a text table, then the advice of every failed diagnostic.
+
+        Returns
+        -------
+        str
+            Text to print.
+        """
+        from statsmodels.iolib.table import SimpleTable
+
+        rows = [[name, _text(value)] for name, value in self.to_frame().iloc[0].items()]
+        table = SimpleTable(rows[1:], title=self.method)
+        return "\n".join([table.as_text(), *(f"Doubtful: {line}" for line in self._doubts())])
+
+    def _repr_html_(self) -> str:
+        doubts = "".join(f"<li>{escape(line)}</li>" for line in self._doubts())
+        table = self.to_frame().to_html(index=False)
+        return table + (f"<p>Doubtful:</p><ul>{doubts}</ul>" if doubts else "")
+
+
+def _text(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class EstimateResult(_Table):
+    """An estimate, how sure it is, and whether to believe it.
+
+    Parameters
+    ----------
+    estimate : float
+        The number.
+    standard_error : float
+        Its standard error; NaN where the method has none.
+    method : str
+        What was estimated, and how.
+    n_samples : tuple of int
+        Rows used; of P and of Q where there are two samples.
+    diagnostics : tuple of Diagnostic
+        What speaks for and against the number.
+    confidence_level : float, default 0.95
+        The level of the interval in `to_frame`.
+    bounds : tuple of float, default (-inf, inf)
+        Intervals are cut to this range.
+    unit : str, default ""
+        ``"nats"`` or empty.
+
+    Examples
+    --------
+    >>> from divest import EstimateResult
+    >>> result = EstimateResult(0.5, 0.1, "kl", (500, 500), unit="nats")
+    >>> low, high = result.confidence_interval()
+    >>> round(low, 3), round(high, 3)
+    (0.304, 0.696)
+    """
+
+    estimate: float
+    standard_error: float
+    method: str
+    n_samples: tuple[int, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    confidence_level: float = 0.95
+    bounds: tuple[float, float] = (-inf, inf)
+    unit: str = ""
+
+    def confidence_interval(self, level: float | None = None) -> tuple[float, float]:
+        """Normal interval for the truth.
+
+        Parameters
+        ----------
+        level : float, optional
+            Confidence level in (0, 1); by default that of the result.
+
+        Returns
+        -------
+        tuple of float
+            Lower and upper limit; NaN without a standard error.
+        """
+        from scipy.special import ndtri
+
+        level = self.confidence_level if level is None else _level(level)
+        reach = ndtri(0.5 + level / 2) * self.standard_error
+        low, high = np.clip([self.estimate - reach, self.estimate + reach], *self.bounds)
+        return float(low), float(high)
+
+    def in_bits(self) -> "EstimateResult":
+        """The same result in bits.
+
+        Returns
+        -------
+        EstimateResult
+            Estimate, error and bounds divided by log 2.
+
+        Raises
+        ------
+        ValueError
+            When the result is not in nats.
+        """
+        if self.unit != "nats":
+            raise ValueError(f"only a result in nats has a value in bits; this one is {self.method}.")
+        low, high = (bound / log(2) for bound in self.bounds)
+        return replace(self, estimate=self.estimate / log(2), bounds=(low, high), unit="bits",
+                       standard_error=self.standard_error / log(2))
+
+    def _row(self) -> dict[str, Any]:
+        low, high = self.confidence_interval()
+        return {"estimate": self.estimate, "standard_error": self.standard_error,
+                "low": low, "high": high, "confidence_level": self.confidence_level,
+                "unit": self.unit}
+
+
+@dataclass(frozen=True)
+class HypothesisResult(_Table):
+    """Outcome of a test by resampling; unpacks as ``statistic, pvalue``.
+
+    Parameters
+    ----------
+    statistic : float
+        The observed statistic; large values speak against the null hypothesis.
+    pvalue : float
+        ``(1 + exceedances) / (1 + n_resamples)``.
+    method : str
+        The name of the test.
+    null : str
+        The null hypothesis in words.
+    null_distribution : ndarray of shape (n_resamples,)
+        The statistic under the null hypothesis.
+    n_resamples : int
+        Number of draws.
+    seed : int, optional
+        Pass it as ``random_state`` to get the same result again.
+    diagnostics : tuple of Diagnostic
+        What speaks for and against the result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from divest import HypothesisResult
+    >>> result = HypothesisResult(2.5, 0.05, "a test", "nothing differs", np.zeros(99), 99)
+    >>> statistic, pvalue = result
+    >>> result.reject(level=0.01)
+    False
+    """
+
+    statistic: float
+    pvalue: float
+    method: str
+    null: str
+    null_distribution: np.ndarray = field(repr=False, compare=False)
+    n_resamples: int
+    seed: int | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.statistic, self.pvalue))
+
+    def reject(self, level: float = 0.05) -> bool:
+        """Whether the null hypothesis is rejected.
+
+        Parameters
+        ----------
+        level : float, default 0.05
+            Level of the test in (0, 1).
+
+        Returns
+        -------
+        bool
+            True when the p-value is at most `level`.
+        """
+        return bool(self.pvalue <= _level(level))
+
+    def pvalue_interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Exact (Clopper-Pearson) interval for the p-value that endless resampling would give.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            Confidence level in (0, 1).
+
+        Returns
+        -------
+        tuple of float
+            Lower and upper limit.
+        """
+        from scipy.stats import binomtest
+
+        if isnan(self.pvalue):
+            return float("nan"), float("nan")
+        exceedances = round(self.pvalue * (1 + self.n_resamples)) - 1
+        interval = binomtest(exceedances, self.n_resamples).proportion_ci(_level(level))
+        return float(interval.low), float(interval.high)
+
+    def _row(self) -> dict[str, Any]:
+        low, high = self.pvalue_interval()
+        return {"statistic": self.statistic, "pvalue": self.pvalue, "pvalue_low": low,
+                "pvalue_high": high, "n_resamples": self.n_resamples, "null": self.null}
+
+
+def _level(level: float) -> float:
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}.")
+    return level

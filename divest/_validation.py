@@ -1,0 +1,143 @@
+"""Every check of user input."""
+
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_array, validate_data
+
+
+def check_number(name: str, value: Any, low: float = -np.inf, high: float = np.inf,
+                 inclusive: bool = False) -> float:
+    """`value` as a float strictly between `low` and `high` (or at them, if inclusive)."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}.")
+    inside = low <= value <= high if inclusive else low < value < high
+    if not inside:
+        raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {value!r}.")
+    return float(value)
+
+
+def check_integer(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """`value` as an int in [low, high]."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}.")
+    if value < low or (high is not None and value > high):
+        wanted = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise ValueError(f"{name} must be {wanted}, got {value!r}.")
+    return int(value)
+
+
+def check_option(name: str, value: Any, options: Iterable[Any]) -> Any:
+    """`value`, which must be one of `options`."""
+    options = list(options)
+    if not any(value is option or (isinstance(value, str) and value == option)
+               for option in options):
+        known = ", ".join(map(repr, options))
+        raise ValueError(f"{name} must be one of {known}; got {value!r}.")
+    return value
+
+
+def check_neighbor_counts(n_neighbors: Any, n_rows: int) -> np.ndarray:
+    """Increasing, distinct numbers of neighbours in [1, n_rows - 2]."""
+    counts = np.unique(np.atleast_1d(np.asarray(n_neighbors)))
+    if counts.ndim != 1 or counts.size == 0 or counts.dtype.kind not in "iu":
+        raise TypeError("n_neighbors must be 'auto', an integer or an array of integers, "
+                        f"got {n_neighbors!r}.")
+    if counts[0] < 1 or counts[-1] > n_rows - 2:
+        wrong = counts[0] if counts[0] < 1 else counts[-1]
+        raise ValueError(f"n_neighbors must lie between 1 and {n_rows - 2} (two less than the "
+                         f"{n_rows} pooled rows), got {wrong}.")
+    return counts.astype(np.int64)
+
+
+def check_finite(array: np.ndarray, name: str, columns: Sequence[Any] | None = None) -> None:
+    """Refuse NaN and infinity, naming the first such row and column."""
+    if array.dtype.kind != "f" or np.isfinite(array.sum(dtype=np.longdouble)):
+        return
+    bad = ~np.isfinite(array)
+    if not bad.any():
+        return
+    row, column = np.argwhere(bad)[0]
+    what = "NaN" if np.isnan(array[row, column]) else "infinity"
+    where = f"column {columns[column]!r}" if columns is not None else f"column {column}"
+    raise ValueError(
+        f"{name} contains {what} (row {row}, {where}; {int(bad.any(axis=1).sum())} rows in all). "
+        "NaN and infinity are not allowed: drop or impute these rows first."
+    )
+
+
+def check_rows(estimator: Any, X: Any, y: Any = None, *, reset: bool = True,
+               min_samples: int = 1) -> Any:
+    """`X` (and `y`) as scikit-learn checks them, with errors that name rows and columns."""
+    settings: dict[str, Any] = {"dtype": np.float64, "order": "C", "force_writeable": True,
+                                "ensure_all_finite": False, "ensure_min_samples": min_samples}
+    try:
+        if y is None:
+            out = validate_data(estimator, X, reset=reset, **settings)
+        else:
+            out = validate_data(estimator, X, y, reset=reset, **settings)
+    except ValueError as error:
+        _name_text_columns(X, "X", error)
+        raise
+    check_finite(out if y is None else out[0], "Input X",
+                 getattr(estimator, "feature_names_in_", None))
+    return out
+
+
+def check_two_samples(estimator: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and a mask of those from P; sets ``classes_`` (reference first) and ``n_samples_``."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None: "
+            "y says which of two samples each row is from (fit_samples(P, Q) takes two samples)."
+        )
+    X, y = check_rows(estimator, X, y, min_samples=2)
+    if np.asarray(y).dtype.kind == "f" and not np.array_equal(y, np.round(y)):
+        raise ValueError("Unknown label type: continuous. y must name two samples, got fractions.")
+    classes, code = np.unique(y, return_inverse=True)
+    if (found := len(classes)) != 2:
+        raise ValueError("Only binary classification is supported. y must name two samples, "
+                         f"got {found} class{'es' if found != 1 else ''}.")
+    estimator.classes_ = classes
+    is_p = code == 1
+    estimator.n_samples_ = (int(is_p.sum()), int((~is_p).sum()))
+    return X, is_p
+
+
+def check_sample(sample: Any, name: str) -> tuple[np.ndarray, list[Any] | None]:
+    """One sample as a float matrix, and its column names where it has some.
+
+    One-dimensional input is one column.
+    """
+    columns = None
+    if hasattr(sample, "columns") and hasattr(sample, "shape"):
+        columns = list(sample.columns)
+        sample = pd.DataFrame({column: np.asarray(sample[column]) for column in columns})
+    elif np.ndim(sample) == 1:
+        sample = np.reshape(np.asarray(sample), (-1, 1))
+    try:
+        array = check_array(sample, dtype=np.float64, order="C", ensure_all_finite=False,
+                            input_name=name)
+    except (TypeError, ValueError) as error:
+        _name_text_columns(sample, name, error)
+        raise
+    check_finite(array, name, columns)
+    return array, columns
+
+
+def _name_text_columns(X: Any, name: str, error: Exception) -> None:
+    """Raise a clearer error when a data frame holds columns that are not numbers."""
+    if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
+        return
+    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(
+        {column: np.asarray(X[column]) for column in X.columns})
+    text = [str(c) for c in frame.columns
+            if not pd.api.types.is_numeric_dtype(pd.Series(frame[c]).infer_objects())]
+    if text:
+        raise ValueError(
+            f"{name} must hold numbers only; these columns do not: {', '.join(text[:5])}"
+            f"{' ...' if len(text) > 5 else ''}. Drop them, or encode them as numbers."
+        ) from error

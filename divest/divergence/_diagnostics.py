@@ -1,0 +1,66 @@
+"""When an estimate from the neighbour graph can be trusted, and what to do when it cannot."""
+
+import numpy as np
+
+from divest._results import Diagnostic
+from divest.divergence._graph import LabelledGraph
+from divest.divergence._one_step import normalizer, path
+from divest.generators import Generator, Power
+
+NEEDS_REFERENCE = {"kl", "chi_square", "jeffreys"}  # P must be seen from the rows of Q
+NEEDS_SAMPLE = {"reverse_kl", "neyman_chi_square", "jeffreys"}  # and Q from those of P
+
+
+def saturated_share(graph: LabelledGraph) -> np.ndarray:
+    """Share of rows whose neighbours are all from their own sample, for each k."""
+    p, q = graph.p, graph.q
+    found = p.weights @ (p.C == p.K) + q.weights @ (q.C == 0)
+    return found / (graph.n_p + graph.n_q)
+
+
+def graph_diagnostics(graph: LabelledGraph, generator: Generator, dimension: float,
+                      weights: np.ndarray) -> list[Diagnostic]:
+    """The diagnostics that need no standard error."""
+    found = []
+    mass = _reference_mass(graph, generator)
+    if mass is not None:
+        found.append(Diagnostic(
+            "reference_mass", mass, 0.7, mass >= 0.7,
+            "part of one sample lies where the other has no rows, so the estimate is a lower bound "
+            "only; use a bounded divergence (hellinger, jensen_shannon) or more data"))
+    saturated = float(saturated_share(graph)[-1])
+    found.append(Diagnostic(
+        "saturated_share", saturated, 0.02, saturated <= 0.02,
+        "rows with neighbours from their own sample only: lower bound only; use more data, for kl "
+        "also form='donsker_varadhan'"))
+    resolution = min(graph.n_p, graph.n_q) ** (4.0 / (4.0 + dimension))
+    found.append(Diagnostic(
+        "resolution", resolution, 10.0, resolution >= 10.0,
+        "too many dimensions for so few rows; drop or combine columns, or get more data"))
+    norm = float(np.linalg.norm(weights))
+    found.append(Diagnostic("weight_norm", norm, 10.0, norm <= 10.0,
+                            "unstable ensemble; use ensemble='average'"))
+    p, q = graph.p, graph.q
+    tied = (p.weights @ (p.K > graph.ks).any(axis=1) + q.weights @ (q.K > graph.ks).any(axis=1))
+    found.append(Diagnostic("tied_share", float(tied / (graph.n_p + graph.n_q)), float("nan"), True,
+                            "share of rows with ties at the edge of a ball (reported only)"))
+    return found
+
+
+def shift_diagnostic(shift: float, error: float) -> Diagnostic:
+    """Extrapolated minus averaged estimate, in standard errors of that difference."""
+    ratio = abs(shift) / error if error > 0 else (0.0 if shift == 0 else float("inf"))
+    return Diagnostic("extrapolation_shift", ratio, 2.0, bool(ratio <= 2.0),
+                      "the estimate still moves with the number of neighbours: smoothing bias; "
+                      "use more data or fewer columns")
+
+
+def _reference_mass(graph: LabelledGraph, generator: Generator) -> float | None:
+    """Share of one sample's mass that the other can see at the smallest k."""
+    link = generator.link
+    masses = []
+    if generator.name in NEEDS_REFERENCE or (link is not None and link.alpha > 0):
+        masses.append(normalizer(graph)[0])
+    if generator.name in NEEDS_SAMPLE or (link is not None and link.alpha < 0):
+        masses.append(path(graph, (Power(1.0, -1.0),), ())[0][0])
+    return float(min(masses)) if masses else None

@@ -1,0 +1,489 @@
+"""Any f-divergence from one neighbour graph of the pooled sample, with a standard error."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from scipy.special import polygamma
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from divest._base import TwoSampleMixin
+from divest._neighbors import METRICS
+from divest._results import Diagnostic, EstimateResult, diagnostics_frame, warn_if_doubtful
+from divest._validation import (
+    check_neighbor_counts,
+    check_number,
+    check_option,
+    check_rows,
+    check_two_samples,
+)
+from divest.divergence._debias import debiased_log, debiased_power, smoothed_ratio
+from divest.divergence._diagnostics import (
+    graph_diagnostics,
+    saturated_share,
+    shift_diagnostic,
+)
+from divest.divergence._ensemble import (
+    average_weights,
+    extrapolation_weights,
+    neighbor_grid,
+    paper_grid,
+    paper_weights,
+)
+from divest.divergence._graph import LabelledGraph
+from divest.divergence._one_step import jackknife, normalizer, path, plug_in_ratio
+from divest.divergence._standardize import METHODS as STANDARDIZE
+from divest.divergence._standardize import Standardizer
+from divest.generators import Generator, Log, Power, resolve_generator
+
+MIN_ROWS_AUTO = 11
+
+
+class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
+    r"""Any f-divergence from one neighbour graph of the pooled sample, with a standard error.
+
+    With :math:`r = p/q`, :math:`D_f(P\|Q) = E_Q f(r)` is estimated in one step as
+    :math:`\mathrm{mean}_P\, h_P + \mathrm{mean}_Q\, h_Q`, where :math:`h_P` and :math:`h_Q` are
+    :math:`f'(r)` and :math:`f(r) - r f'(r)`, computed without the bias of order 1/k from the
+    number of P-rows in the closed ball at the k-th neighbour of each row. First-order smoothing
+    error cancels [2]_. P, the sample in question, is ``classes_[1]``; Q, the reference, is
+    ``classes_[0]``. Logarithmic divergences are in nats.
+
+    Parameters
+    ----------
+    divergence : str or Generator, default "kl"
+        A name such as ``"kl"``, ``"hellinger"`` or ``"renyi(0.5)"``, or a generator of your own.
+    method : {"one_step", "paper"}, default "one_step"
+        ``"paper"`` is the plug-in at the rows of Q of Noshad et al. [1]_: biased, without a
+        standard error; kept so that their numbers can be reproduced.
+    ensemble : {"extrapolate", "average", "paper"} or None, default "extrapolate"
+        How estimates at several k are put together: the limit k -> 0 of a weighted least-squares
+        line; the mean over the five smallest; the weights of [1]_; or one k alone.
+    n_neighbors : "auto", int or array of int, default "auto"
+        Numbers of neighbours.
+    form : {"default", "donsker_varadhan"}, default "default"
+        The Donsker-Varadhan form, ``mean_P log r - log mean_Q r``, reaches larger values of kl.
+    density_bounds : tuple of float, optional
+        Bounds (lower, upper) of both densities, with ``method="paper"`` only: the ratio is clipped
+        to [lower/upper, upper/lower].
+    dimension : float, optional
+        Intrinsic dimension of the data; by default the number of columns that vary.
+    metric : {"euclidean", "manhattan", "chebyshev"}, default "euclidean"
+        The distance.
+    standardize : {"std", "whiten"} or None, default None
+        Scale the columns by the pooled standard deviations, or by the pooled covariance.
+    clip : bool, default False
+        Cut estimate and interval to the range of the divergence.
+    confidence_level : float, default 0.95
+        Level of `confidence_interval_`.
+    n_jobs : int, optional
+        Threads of the neighbour search, through joblib. It does not change the result.
+
+    Attributes
+    ----------
+    estimate_ : float
+        The divergence.
+    standard_error_ : float
+        Its delete-one jackknife standard error; NaN for ``method="paper"``.
+    confidence_interval_ : tuple of float
+        Normal interval at `confidence_level`.
+    result_ : EstimateResult
+        All of these together.
+    n_neighbors_ : ndarray of shape (n_k,)
+        Numbers of neighbours used.
+    weights_ : ndarray of shape (n_k,)
+        Weight of the estimate at each.
+    path_ : DataFrame
+        Columns n_neighbors, weight, estimate and saturated_share.
+    diagnostics_ : DataFrame
+        Columns name, value, threshold, passed and advice.
+    dimension_ : float
+        The dimension used in the extrapolation.
+    n_samples_ : tuple of int
+        Rows of P and Q.
+    classes_ : ndarray of shape (2,)
+        Labels of the reference Q and of P.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, where they have names.
+
+    Warns
+    -----
+    TrustWarning
+        When a diagnostic fails.
+
+    See Also
+    --------
+    NearestNeighborDistanceDivergence : From distances in place of counts.
+    DivergenceTwoSampleTest : Whether the samples differ at all.
+    estimate_divergence : The same as a function.
+
+    Notes
+    -----
+    Near zero the estimate may be negative. Above about ``log(min(n_p, n_q) / 10)`` no neighbour
+    method sees the Kullback-Leibler divergence; `diagnostics_` says so. The rows must be
+    independent.
+
+    References
+    ----------
+    .. [1] M. Noshad, K. Moon, S. Yasaei Sekeh and A. Hero, "Direct estimation of information
+       divergence using nearest neighbor ratios", IEEE ISIT (2017).
+    .. [2] K. Kandasamy, A. Krishnamurthy, B. Poczos, L. Wasserman and J. Robins, "Nonparametric
+       von Mises estimators for entropies, divergences and mutual informations", NeurIPS (2015).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from divest import NearestNeighborRatioDivergence
+    >>> rng = np.random.default_rng(0)
+    >>> P, Q = rng.normal(size=(500, 2)), rng.normal(size=(500, 2)) + [1, 0]
+    >>> model = NearestNeighborRatioDivergence("kl").fit_samples(P, Q)  # the truth is 0.5
+    >>> low, high = model.confidence_interval_
+    >>> bool(low < 0.5 < high)
+    True
+    >>> model.estimates(["hellinger", "renyi(0.5)"])["divergence"].tolist()
+    ['hellinger', 'renyi(0.5)']
+    """
+
+    def __init__(self, divergence="kl", *, method="one_step", ensemble="extrapolate",
+                 n_neighbors="auto", form="default", density_bounds=None, dimension=None,
+                 metric="euclidean", standardize=None, clip=False, confidence_level=0.95,
+                 n_jobs=None):
+        self.divergence = divergence
+        self.method = method
+        self.ensemble = ensemble
+        self.n_neighbors = n_neighbors
+        self.form = form
+        self.density_bounds = density_bounds
+        self.dimension = dimension
+        self.metric = metric
+        self.standardize = standardize
+        self.clip = clip
+        self.confidence_level = confidence_level
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Estimate the divergence of the rows labelled ``classes_[1]`` from the others.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows of both samples.
+        y : array-like of shape (n,)
+            Two labels; the larger one names P, the sample in question.
+
+        Returns
+        -------
+        NearestNeighborRatioDivergence
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            When `X` holds NaN, infinity or text, `y` does not name two samples, a parameter is out
+            of its range, or there are too few rows.
+        """
+        generator = self._checked_generator()
+        X, is_p = check_two_samples(self, X, y)
+        self._standardizer = Standardizer.from_rows(X, self.standardize)
+        self.dimension_ = self.dimension or self._standardizer.dimension
+        self.n_neighbors_ = self._neighbor_counts()
+        self.weights_ = self._weights()
+        self._graph = LabelledGraph(self._standardizer.transform(X), is_p, self.n_neighbors_,
+                                    metric=self.metric, n_jobs=self.n_jobs)
+        self._store(self._estimate(generator), generator)
+        warn_if_doubtful(self.result_.diagnostics, self.result_.method)
+        return self
+
+    def estimate(self, divergence: str | Generator | None = None) -> EstimateResult:
+        """Another divergence from the same graph, without a new neighbour search.
+
+        Parameters
+        ----------
+        divergence : str or Generator, optional
+            By default that of the estimator.
+
+        Returns
+        -------
+        EstimateResult
+            Estimate, standard error, interval and diagnostics.
+        """
+        check_is_fitted(self)
+        if divergence is None:
+            return self.result_
+        result = self._estimate(self._checked_generator(divergence))
+        warn_if_doubtful(result.diagnostics, result.method)
+        return result
+
+    def estimates(self, divergences: Any) -> pd.DataFrame:
+        """Several divergences from the same graph, as one table.
+
+        Parameters
+        ----------
+        divergences : list of str or Generator
+            Their names.
+
+        Returns
+        -------
+        DataFrame
+            One row each: divergence, method, estimate, standard_error, low, high, trusted ...
+        """
+        generators = [resolve_generator(divergence) for divergence in divergences]
+        frames = [self.estimate(g).to_frame() for g in generators]
+        table = pd.concat(frames, ignore_index=True)
+        table.insert(0, "divergence", [g.name for g in generators])
+        return table
+
+    def log_density_ratio(self, X: Any, return_std: bool = False) -> Any:
+        """Logarithm of p/q at new points, in nats.
+
+        Rows of the training sample count as new points: their own label is in the ball.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Points.
+        return_std : bool, default False
+            Whether to return standard errors too.
+
+        Returns
+        -------
+        ndarray of shape (n,), or two of them
+            Log ratios; and their standard errors when `return_std` is true.
+        """
+        C, K = self._counts_around(X)
+        ratio = debiased_log(C, K, self._class_constant())
+        if not return_std:
+            return ratio
+        return ratio, np.sqrt(polygamma(1, C + 1.0) + polygamma(1, K - C + 1.0))
+
+    def density_ratio(self, X: Any) -> np.ndarray:
+        """Density ratio p/q at new points, debiased; 0 where no row of P is near.
+
+        Its logarithm is not `log_density_ratio`: each is debiased on its own scale.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Points.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Ratios.
+        """
+        C, K = self._counts_around(X)
+        return debiased_power(C, K, self._class_constant(), 1.0)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Variational lower bound of the divergence on held-out rows; higher is better.
+
+        ``mean_P f'(g) - mean_Q (g f'(g) - f(g))`` with g the ratio learnt in `fit`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Held-out rows of both samples.
+        y : array-like of shape (n,)
+            Their labels.
+
+        Returns
+        -------
+        float
+            The bound, minus infinity where the logarithm in it does not exist.
+
+        Raises
+        ------
+        ValueError
+            When `y` holds one sample only, or labels not seen in `fit`.
+        """
+        check_is_fitted(self)
+        X, y = check_rows(self, X, y, reset=False)
+        if unknown := set(np.unique(y)) - set(self.classes_):
+            raise ValueError(f"y holds labels not seen in fit: {sorted(unknown)}.")
+        at_p = y == self.classes_[1]
+        if at_p.all() or not at_p.any():
+            raise ValueError("score needs rows of both samples, but this fold holds one only; "
+                             "cross-validate with StratifiedKFold(shuffle=True).")
+        generator = resolve_generator(self.divergence)
+        C, K = self._counts_around(X)
+        g = smoothed_ratio(C, K, self._class_constant())
+        slope = generator.derivative(g)
+        bound = slope[at_p].mean() - (g * slope - generator.f(g))[~at_p].mean()
+        if generator.link is None:
+            return float(bound)
+        value = generator.link.value(1.0 + bound / generator.link.scale)
+        return -np.inf if np.isnan(value) else value
+
+    # ------------------------------------------------------------ parameters
+    def _checked_generator(self, divergence: Any = None) -> Generator:
+        """The generator, after a look at all parameters."""
+        generator = resolve_generator(self.divergence if divergence is None else divergence)
+        check_option("method", self.method, ("one_step", "paper"))
+        check_option("ensemble", self.ensemble, ("extrapolate", "average", "paper", None))
+        check_option("form", self.form, ("default", "donsker_varadhan"))
+        check_option("metric", self.metric, METRICS)
+        check_option("standardize", self.standardize, STANDARDIZE)
+        check_number("confidence_level", self.confidence_level, 0, 1)
+        if self.dimension is not None:
+            check_number("dimension", self.dimension, 0)
+        if self.form == "donsker_varadhan" and (generator.name != "kl" or self.method == "paper"):
+            raise ValueError("form='donsker_varadhan' needs divergence='kl' and method='one_step', "
+                             f"got {generator.name!r} and {self.method!r}.")
+        if self.density_bounds is not None:
+            if self.method != "paper":
+                raise ValueError("density_bounds belongs to method='paper'; leave it None here.")
+            lower, upper = self.density_bounds
+            if not 0 < lower < upper:
+                raise ValueError("density_bounds must be (lower, upper) with 0 < lower < upper, "
+                                 f"got {self.density_bounds!r}.")
+        return generator
+
+    def _neighbor_counts(self) -> np.ndarray:
+        n_p, n_q = self.n_samples_
+        smaller = min(n_p, n_q)
+        if not (isinstance(self.n_neighbors, str) and self.n_neighbors == "auto"):
+            counts = check_neighbor_counts(self.n_neighbors, n_p + n_q)
+            if self.ensemble is None and len(counts) > 1:
+                raise ValueError(f"ensemble=None takes one n_neighbors, got {counts.tolist()}.")
+            if smaller < 2:
+                raise ValueError("each sample must have at least 2 rows, "
+                                 f"got n_samples = {n_p} of P and {n_q} of Q.")
+            return counts
+        if smaller < MIN_ROWS_AUTO:
+            raise ValueError(
+                f"n_neighbors='auto' needs at least {MIN_ROWS_AUTO} rows in each sample, got "
+                f"n_samples = {n_p} of P and {n_q} of Q; give n_neighbors as a number.")
+        if self.ensemble == "paper":
+            return paper_grid(n_p, n_q)
+        grid = neighbor_grid(n_p, n_q)
+        if self.ensemble is not None:
+            return grid
+        return grid[:1] if self.method == "one_step" else np.array(
+            [ceil(smaller ** (1.0 / (self._standardizer.dimension + 1)))])
+
+    def _weights(self) -> np.ndarray:
+        ks = self.n_neighbors_
+        if len(ks) == 1:
+            return np.ones(1)
+        if self.ensemble == "paper":
+            root = np.sqrt(min(self.n_samples_))
+            return paper_weights(ks, root, max(1, round(self.dimension_)))
+        if self.ensemble == "average":
+            return average_weights(ks)
+        return extrapolation_weights(ks, self.dimension_)
+
+    # ------------------------------------------------------------ the estimate
+    def _estimate(self, generator: Generator) -> EstimateResult:
+        """Estimate, standard error and diagnostics from the graph."""
+        diagnostics = graph_diagnostics(self._graph, generator, self.dimension_, self.weights_)
+        if self.method == "paper":
+            estimate, error = float(self.weights_ @ self._path(generator)), np.nan
+            estimate = max(estimate, 0.0)
+        elif self.form == "donsker_varadhan":
+            estimate, error, more = self._donsker_varadhan()
+            diagnostics += more
+        else:
+            estimate, error, more = self._one_step(generator)
+            diagnostics += more
+        if generator.name == "total_variation":
+            upper = float(generator.f(_floored(self._graph)[:, 0]) @ self._graph.q.weights
+                          / self._graph.n_q)
+            diagnostics.append(Diagnostic("plug_in_upper", upper, np.nan, True,
+                                          "plug-in value at the smallest k (reported only)"))
+        bounds = (0.0, generator.upper_bound) if self.clip else (-np.inf, np.inf)
+        return EstimateResult(
+            float(np.clip(estimate, *bounds)), float(error),
+            f"{generator.name} by nearest-neighbor ratios", self.n_samples_, tuple(diagnostics),
+            self.confidence_level, bounds, generator.unit)
+
+    def _one_step(self, generator: Generator) -> tuple[float, float, list[Diagnostic]]:
+        graph, link = self._graph, generator.link
+        at_p, at_q = (generator.at_p, generator.at_q) if link is None else link.terms()
+        along = sum(path(graph, at_p, at_q))
+        estimate = float(self.weights_ @ along)
+        errors, more = self._errors(at_p, at_q, along)
+        if link is None:
+            return estimate, errors, more
+        if np.isnan(link.value(estimate)):
+            more.append(Diagnostic("power_integral", estimate, 0.0, False,
+                                   "the integral of p^a q^(1-a) came out negative: the tails are "
+                                   "too heavy for this order; use an alpha nearer to 1"))
+        return link.value(estimate), abs(link.slope(estimate)) * errors, more
+
+    def _errors(self, at_p: tuple, at_q: tuple,
+                along: np.ndarray) -> tuple[float, list[Diagnostic]]:
+        """Standard error of the estimate, and of its distance from the plain average."""
+        if len(self.n_neighbors_) == 1:
+            return float(jackknife(self._graph, at_p, at_q, self.weights_[:, None])[0]), []
+        shift = (extrapolation_weights(self.n_neighbors_, self.dimension_)
+                 - average_weights(self.n_neighbors_))
+        errors = jackknife(self._graph, at_p, at_q, np.column_stack([self.weights_, shift]))
+        return float(errors[0]), [shift_diagnostic(float(shift @ along), float(errors[1]))]
+
+    def _donsker_varadhan(self) -> tuple[float, float, list[Diagnostic]]:
+        """``mean_P log r - log mean_Q r``; the standard error is that of its linearisation."""
+        at_p = (Log(1.0),)
+        along_p = path(self._graph, at_p, ())[0]
+        mean = float(self.weights_ @ normalizer(self._graph))
+        if mean <= 0:
+            return np.nan, np.nan, [Diagnostic(
+                "normalizer", mean, 0.0, False,
+                "the mean ratio at the rows of Q is not positive; use ensemble='average'")]
+        at_q = (Power(-1.0 / mean, 1.0),)
+        along = along_p - normalizer(self._graph) / mean
+        error, more = self._errors(at_p, at_q, along)
+        return float(self.weights_ @ along_p - np.log(mean)), error, more
+
+    def _path(self, generator: Generator) -> np.ndarray:
+        """The estimate at each number of neighbours alone."""
+        graph, link = self._graph, generator.link
+        if self.method == "paper":
+            return self._paper_path(generator)
+        if self.form == "donsker_varadhan":
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return path(graph, (Log(1.0),), ())[0] - np.log(normalizer(graph))
+        if link is None:
+            return sum(path(graph, generator.at_p, generator.at_q))
+        return np.array([link.value(value) for value in sum(path(graph, *link.terms()))])
+
+    def _paper_path(self, generator: Generator) -> np.ndarray:
+        graph, bounds, link = self._graph, self.density_bounds, generator.link
+        if bounds is not None:
+            low, high = bounds[0] / bounds[1], bounds[1] / bounds[0]
+            ratio = np.clip(plug_in_ratio(graph), low, high)
+        else:
+            ratio = plug_in_ratio(graph) if link is not None else _floored(graph)
+        if link is None:
+            return graph.q.mean(generator.f(ratio))
+        return np.array([link.value(value) for value in graph.q.mean(ratio**link.alpha)])
+
+    def _store(self, result: EstimateResult, generator: Generator) -> None:
+        self.result_ = result
+        self.estimate_, self.standard_error_ = result.estimate, result.standard_error
+        self.confidence_interval_ = result.confidence_interval()
+        self.diagnostics_ = diagnostics_frame(result.diagnostics)
+        self.path_ = pd.DataFrame({
+            "n_neighbors": self.n_neighbors_, "weight": self.weights_,
+            "estimate": self._path(generator), "saturated_share": saturated_share(self._graph)})
+
+    # ------------------------------------------------------------ new points
+    def _counts_around(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """(C, K) around new points at the middle number of neighbours."""
+        check_is_fitted(self)
+        X = check_rows(self, X, reset=False)
+        k = int(self.n_neighbors_[len(self.n_neighbors_) // 2])
+        return self._graph.count_around(self._standardizer.transform(X), k)
+
+    def _class_constant(self) -> float:
+        return self._graph.n_q / self._graph.n_p
+
+
+def _floored(graph: LabelledGraph) -> np.ndarray:
+    """The plug-in ratio, at least half a count."""
+    return np.maximum(plug_in_ratio(graph), graph.n_q / graph.n_p * 0.5 / (graph.q.K + 1.0))

@@ -1,0 +1,68 @@
+"""Importing divest is cheap, and works where nothing can be written."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import divest
+
+PACKAGE = Path(divest.__file__).parent
+LATE = ["matplotlib", "numba", "sklearn.neighbors", "statsmodels", "tqdm"]
+
+
+def run(code, home=PACKAGE.parent, **changes):
+    """What `code` prints in a fresh interpreter at `home`; a variable set to None is taken away."""
+    env = {**os.environ, "NUMBA_DISABLE_JIT": None, **changes}
+    env = {key: value for key, value in env.items() if value is not None}
+    command = [sys.executable, "-c", code]  # the current folder comes first on the path
+    done = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_heavy_packages_wait_for_their_first_use():
+    loaded = run("import sys, divest; print(*sys.modules)").split()
+    assert "divest" in loaded
+    assert not set(LATE) & set(loaded)
+
+
+@pytest.mark.slow
+def test_import_costs_a_tenth_more_than_what_it_stands_on():
+    """Processor time, as that varies less with load; the best of 7 turns each."""
+    clock = "import time; t = time.process_time(); import {}; print(time.process_time() - t)"
+    seconds = {"divest": [], "pandas, scipy.spatial, sklearn.base": []}
+    for _ in range(7):
+        for modules, times in seconds.items():
+            times.append(float(run(clock.format(modules))))
+    ours, floor = (min(times) for times in seconds.values())
+    assert ours <= 1.1 * floor
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")  # only the number matters here
+def test_estimates_where_no_cache_can_be_written(tmp_path, rng):
+    """A file in the place of each cache folder: unlike permissions, that stops even root."""
+    package = tmp_path / "divest"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in [package, *package.rglob("*/")]:
+        (folder / "__pycache__").touch()
+    P, Q = rng.normal(1, 1, (50, 2)).tolist(), rng.normal(size=(50, 2)).tolist()
+    nowhere = str(package / "__init__.py" / "home")
+    code = f"""if True:
+        import divest, numba
+        print(divest.__file__)
+        P, Q = {P}, {Q}
+        print(divest.estimate_divergence(P, Q, "kl").estimate)
+        try:
+            numba.njit(cache=True)(divest.estimate_divergence)
+        except RuntimeError as error:
+            print(error)
+        """
+    changes = {"HOME": nowhere, "XDG_CACHE_HOME": nowhere, "NUMBA_CACHE_DIR": None}
+    file, estimate, refusal = run(code, home=tmp_path, **changes).splitlines()
+    assert file == str(package / "__init__.py")
+    assert float(estimate) == pytest.approx(divest.estimate_divergence(P, Q, "kl").estimate)
+    assert "no locator available" in refusal
