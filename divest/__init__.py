@@ -1,2 +1,36 @@
-"""divest."""
+"""How far apart are two distributions, and is there enough data to say so?"""
+
+from divest._results import (
+    ConvergenceWarning,
+    Diagnostic,
+    EstimateResult,
+    HypothesisResult,
+    TrustWarning,
+)
+from divest._samples import stack_samples
+from divest.comparison import Comparison, compare
+from divest.divergence import (
+    DivergenceTwoSampleTest,
+    NearestNeighborDistanceDivergence,
+    NearestNeighborRatioDivergence,
+    divergence_two_sample_test,
+    estimate_divergence,
+)
+
+__all__ = [
+    "Comparison",
+    "ConvergenceWarning",
+    "Diagnostic",
+    "DivergenceTwoSampleTest",
+    "EstimateResult",
+    "HypothesisResult",
+    "NearestNeighborDistanceDivergence",
+    "NearestNeighborRatioDivergence",
+    "TrustWarning",
+    "compare",
+    "divergence_two_sample_test",
+    "estimate_divergence",
+    "stack_samples",
+]
+
 __version__ = "0.1.0.dev0"

@@ -16,7 +16,7 @@ class TwoSampleMixin:
         tags.classifier_tags = ClassifierTags(multi_class=False)
         return tags
 
-    def fit_samples(self, P: Any, Q: Any) -> Self:
+    def fit_samples(self, P: Any, Q: Any, **fit_params: Any) -> Self:
         """Fit on two separate samples; short for ``fit(*stack_samples(P, Q))``.
 
         Parameters
@@ -25,10 +25,12 @@ class TwoSampleMixin:
             The sample in question. One-dimensional input is one column.
         Q : array-like of shape (n_q, d)
             The reference sample; data frames must have the columns of `P`, in any order.
+        **fit_params : dict
+            Further arguments of `fit`.
 
         Returns
         -------
         object
             The fitted estimator.
         """
-        return self.fit(*stack_samples(P, Q))
+        return self.fit(*stack_samples(P, Q), **fit_params)

@@ -21,8 +21,8 @@ def resampling_pvalue(observed: float, null: np.ndarray) -> float:
 
 def root_sequence(random_state: Any) -> np.random.SeedSequence:
     """The seed sequence behind a ``random_state``: None, an int, a Generator or a RandomState."""
-    if isinstance(random_state, np.random.SeedSequence):
-        return random_state
+    if isinstance(random_state, np.random.SeedSequence):  # a copy: spawning changes a sequence
+        return np.random.SeedSequence(random_state.entropy, spawn_key=random_state.spawn_key)
     if isinstance(random_state, np.random.Generator):
         random_state = int(random_state.integers(2**63))
     elif isinstance(random_state, np.random.RandomState):
@@ -39,15 +39,17 @@ def generators(seeds: Iterable[np.random.SeedSequence]) -> Iterator[np.random.Ge
     return (np.random.Generator(np.random.PCG64(seed)) for seed in seeds)
 
 
-def permuted(labels: np.ndarray, rng: np.random.Generator,
-             blocks: list[np.ndarray] | None = None) -> np.ndarray:
-    """Labels in random order; within each block of positions where blocks are given."""
+def permuted_rows(labelled: np.ndarray, rng: np.random.Generator,
+                  blocks: list[np.ndarray] | None = None) -> np.ndarray:
+    """Positions of the labelled rows after a random permutation of the labels.
+
+    `labelled` is a mask. Where blocks of positions are given, labels stay within their block.
+    """
     if blocks is None:
-        return rng.permutation(labels)
-    out = labels.copy()
-    for block in blocks:
-        out[block] = rng.permutation(labels[block])
-    return out
+        return rng.choice(len(labelled), int(labelled.sum()), replace=False, shuffle=False)
+    return np.concatenate([
+        block[rng.choice(len(block), int(labelled[block].sum()), replace=False, shuffle=False)]
+        for block in blocks])
 
 
 def run_tasks(function: Callable, tasks: Iterable[tuple], n_tasks: int, *, n_jobs: int | None,

@@ -288,8 +288,8 @@ class HypothesisResult(_Table):
         """
         from scipy.stats import binomtest
 
-        if isnan(self.pvalue):
-            return float("nan"), float("nan")
+        if isnan(self.pvalue) or not self.n_resamples:  # no draws: there is no such error
+            return self.pvalue, self.pvalue
         exceedances = round(self.pvalue * (1 + self.n_resamples)) - 1
         interval = binomtest(exceedances, self.n_resamples).proportion_ci(_level(level))
         return float(interval.low), float(interval.high)

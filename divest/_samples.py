@@ -59,3 +59,78 @@ def _match(columns_p: list[Any], columns_q: list[Any]) -> list[int]:
         raise ValueError("P and Q must have the same columns; "
                          f"only in P: {only_p or 'none'}, only in Q: {only_q or 'none'}.")
     return [columns_q.index(column) for column in columns_p]
+
+
+def as_frame(table: Any, name: str) -> pd.DataFrame:
+    """`table` as a pandas DataFrame with at least one row and distinct column names."""
+    if isinstance(table, pd.DataFrame):
+        frame = table
+    elif hasattr(table, "columns") and hasattr(table, "shape"):  # polars and its kin
+        frame = pd.DataFrame({column: table[column].to_list() for column in table.columns})
+    else:
+        values = np.asarray(table)
+        values = values.reshape(-1, 1) if values.ndim == 1 else values
+        if values.ndim != 2:
+            raise ValueError(f"{name} must be a table with rows and columns, "
+                             f"got an array of {values.ndim} dimensions.")
+        frame = pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"{name} has more than one column named {twice!r}.")
+    if not len(frame) or not frame.shape[1]:
+        raise ValueError(f"{name} is empty: it has {len(frame)} rows and "
+                         f"{frame.shape[1]} columns.")
+    return frame
+
+
+def column_kind(p: pd.Series, q: pd.Series) -> str:
+    """What a column holds: "numeric", "discrete", "categorical", "identifier" or "empty".
+
+    Discrete columns are numbers with at most 20 distinct values; identifiers are labels of which
+    more than half are distinct among over 100 in the reference `q`.
+    """
+    p, q = p.dropna(), q.dropna()
+    if not len(p) and not len(q):
+        return "empty"
+    numeric = [_is_number(s) for s in (p, q) if len(s)]
+    if len(set(numeric)) > 1:
+        texts, where = (p, "the current") if not _is_number(p) else (q, "the reference")
+        raise ValueError(f"column {p.name!r} holds numbers in one table and text in the other "
+                         f"(for example {texts.iloc[0]!r} in {where} one).")
+    if numeric[0]:
+        return "numeric" if pd.concat([p, q]).nunique() > 20 else "discrete"
+    if len(q) > 100 and q.nunique() > 0.5 * len(q):
+        return "identifier"
+    return "categorical"
+
+
+def _is_number(values: pd.Series) -> bool:
+    kind = pd.api.types
+    return bool((kind.is_numeric_dtype(values) and not kind.is_bool_dtype(values))
+                or kind.is_datetime64_any_dtype(values) or kind.is_timedelta64_dtype(values))
+
+
+def as_numbers(values: pd.Series) -> np.ndarray:
+    """A numeric or date column as floats (dates as seconds), missing values as NaN."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        values = (values - pd.Timestamp(0, tz=values.dt.tz)).dt.total_seconds()
+    elif pd.api.types.is_timedelta64_dtype(values):
+        values = values.dt.total_seconds()
+    return values.to_numpy(dtype=float, na_value=np.nan)
+
+
+def category_counts(p: pd.Series, q: pd.Series, max_categories: int = 50) -> pd.DataFrame:
+    """Counts of each category in both samples, rare ones in one cell.
+
+    The cells are chosen from the pooled counts, blind to the samples: the largest, with at least
+    five rows. A rule that looked at one sample would break the test.
+    """
+    counts = pd.DataFrame({"p": p.dropna().astype(str).value_counts(),
+                           "q": q.dropna().astype(str).value_counts()}).fillna(0).astype(int)
+    pooled = counts.sum(axis=1)
+    large = pooled[pooled >= 5].sort_index().sort_values(ascending=False, kind="stable")
+    kept = counts.loc[large.index[:max_categories]]
+    rare = counts.drop(index=kept.index).sum()
+    if rare.sum():
+        kept = pd.concat([kept, rare.to_frame("(rare)").T])
+    return kept

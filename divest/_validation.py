@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 
 def check_number(name: str, value: Any, low: float = -np.inf, high: float = np.inf,
@@ -107,6 +107,43 @@ def check_two_samples(estimator: Any, X: Any, y: Any) -> tuple[np.ndarray, np.nd
     return X, is_p
 
 
+def check_row_groups(groups: Any, is_p: np.ndarray) -> list[np.ndarray]:
+    """Positions of the rows of each group; at least one group must hold both samples."""
+    groups = column_or_1d(groups)
+    if len(groups) != len(is_p):
+        raise ValueError(f"groups must have one entry per row ({len(is_p)}), got {len(groups)}.")
+    if pd.isna(groups).any():
+        raise ValueError("groups holds missing values; give every row a group.")
+    code = np.unique(groups, return_inverse=True)[1]
+    order = np.argsort(code, kind="stable")
+    blocks = np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
+    if not any(is_p[block].any() and not is_p[block].all() for block in blocks):
+        raise ValueError("every group holds rows of one sample only, so no label can be permuted; "
+                         "use groups that hold rows of both samples.")
+    return blocks
+
+
+def check_counts(P: Any, Q: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Whole counts over the same cells, without the cells that are empty in both."""
+    if isinstance(P, pd.Series) and isinstance(Q, pd.Series):
+        P, Q = P.align(Q, join="outer", fill_value=0)
+    counts = []
+    for name, values in (("P", P), ("Q", Q)):
+        values = column_or_1d(np.asarray(values)).astype(float)
+        wrong = np.flatnonzero(~((values >= 0) & (values == np.round(values)) & (values < 2**53)))
+        if len(wrong):
+            raise ValueError(f"{name} must hold counts (whole numbers, 0 or more); "
+                             f"entry {wrong[0]} is {values[wrong[0]]:g}.")
+        if not values.sum():
+            raise ValueError(f"{name} holds no counts: it is empty or all zero.")
+        counts.append(values)
+    if len(counts[0]) != len(counts[1]):
+        raise ValueError("P and Q must have the same cells, got "
+                         f"{len(counts[0])} and {len(counts[1])} counts.")
+    used = counts[0] + counts[1] > 0
+    return counts[0][used], counts[1][used]
+
+
 def check_sample(sample: Any, name: str) -> tuple[np.ndarray, list[Any] | None]:
     """One sample as a float matrix, and its column names where it has some.
 
@@ -115,6 +152,9 @@ def check_sample(sample: Any, name: str) -> tuple[np.ndarray, list[Any] | None]:
     columns = None
     if hasattr(sample, "columns") and hasattr(sample, "shape"):
         columns = list(sample.columns)
+        if len(set(columns)) < len(columns):
+            twice = next(c for c in columns if columns.count(c) > 1)
+            raise ValueError(f"{name} has more than one column named {twice!r}.")
         sample = pd.DataFrame({column: np.asarray(sample[column]) for column in columns})
     elif np.ndim(sample) == 1:
         sample = np.reshape(np.asarray(sample), (-1, 1))

@@ -240,7 +240,7 @@ def scatter(rows, indices, ends, changes, out):
 
 
 @kernel
-def permuted_sums(rows, indices, ends, members, labels, offsets, table_p, table_q, out):
+def permuted_sums(rows, indices, ends, members, labels, starts, sizes, table, out):
     """Add the sums over rows of the tabulated terms, for many labellings at once.
 
     Parameters
@@ -249,25 +249,29 @@ def permuted_sums(rows, indices, ends, members, labels, offsets, table_p, table_
     indices, ends : near points of each and where its balls end
     members : (points,), number of rows at each point
     labels : (points, lanes), number of those that are labelled P, in each labelling
-    offsets : (points, balls), where the table of each ball starts
-    table_p, table_q : terms of a P-row or Q-row, by number of P-rows in its ball
+    starts, sizes : (points, balls), where the table of each ball starts, and K, the rows in it
+    table : terms of a Q-row with C = 0..K rows of P in its ball, then those of a P-row
     out : (balls, lanes), added to
     """
     lanes, n_balls = labels.shape[1], ends.shape[1]
-    found = np.empty(lanes, np.int64)
+    found = np.empty(lanes, np.int32)  # rows of P in the ball, the centre's own among them
     for i in range(rows.shape[0]):
         found[:] = 0
         row, j = rows[i], 0
+        own = labels[row]
         for b in range(n_balls):
             while j < ends[i, b]:
                 near = labels[indices[i, j]]
                 for c in range(lanes):
                     found[c] += near[c]
                 j += 1
-            start = offsets[row, b]
-            for c in range(lanes):
-                own = np.int64(labels[row, c])
-                if own > 0:  # a P-row does not count itself
-                    out[b, c] += own * table_p[start + found[c] - 1]
-                if own < members[row]:
-                    out[b, c] += (members[row] - own) * table_q[start + found[c]]
+            start, size = starts[row, b], sizes[row, b]
+            if members[row] == 1:
+                for c in range(lanes):
+                    out[b, c] += table[start + found[c] + size * own[c]]
+            else:
+                for c in range(lanes):
+                    if own[c] > 0:  # a P-row does not count itself
+                        out[b, c] += own[c] * table[start + size + found[c]]
+                    if own[c] < members[row]:
+                        out[b, c] += (members[row] - own[c]) * table[start + found[c]]

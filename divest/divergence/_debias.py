@@ -21,7 +21,7 @@ def debiased(terms: tuple[Term, ...], C: np.ndarray, K: np.ndarray, c: float) ->
     ----------
     terms : tuple of Term
         Pieces of a function of the ratio.
-    C, K : ndarray of int, same shape
+    C, K : ndarray of int, same shape (m,) or (m, number of k)
         Rows of P in the ball, and all rows in it; 0 <= C <= K.
     c : float
         Ratio of the two classes' sizes.
@@ -31,8 +31,9 @@ def debiased(terms: tuple[Term, ...], C: np.ndarray, K: np.ndarray, c: float) ->
     ndarray of float, same shape
         Estimates of the function.
     """
-    if K.size == 0:
-        return np.zeros(K.shape)
+    if K.ndim == 2:  # one column per k: nearly always one K in each
+        columns = [debiased(terms, C[:, b], K[:, b], c) for b in range(K.shape[1])]
+        return np.stack(columns, axis=1)
     if K.min() == K.max():
         return _table(terms, int(K.flat[0]), c)[C]
     pairs, inverse = np.unique(K.ravel() * (int(K.max()) + 1) + C.ravel(), return_inverse=True)

@@ -33,10 +33,7 @@ def graph_diagnostics(graph: LabelledGraph, generator: Generator, dimension: flo
         "saturated_share", saturated, 0.02, saturated <= 0.02,
         "rows with neighbours from their own sample only: lower bound only; use more data, for kl "
         "also form='donsker_varadhan'"))
-    resolution = min(graph.n_p, graph.n_q) ** (4.0 / (4.0 + dimension))
-    found.append(Diagnostic(
-        "resolution", resolution, 10.0, resolution >= 10.0,
-        "too many dimensions for so few rows; drop or combine columns, or get more data"))
+    found.append(resolution_diagnostic(graph.n_p, graph.n_q, dimension))
     norm = float(np.linalg.norm(weights))
     found.append(Diagnostic("weight_norm", norm, 10.0, norm <= 10.0,
                             "unstable ensemble; use ensemble='average'"))
@@ -45,6 +42,21 @@ def graph_diagnostics(graph: LabelledGraph, generator: Generator, dimension: flo
     found.append(Diagnostic("tied_share", float(tied / (graph.n_p + graph.n_q)), float("nan"), True,
                             "share of rows with ties at the edge of a ball (reported only)"))
     return found
+
+
+def resolution_diagnostic(n_p: int, n_q: int, dimension: float) -> Diagnostic:
+    """How finely the smaller sample resolves the space."""
+    resolution = min(n_p, n_q) ** (4.0 / (4.0 + dimension))
+    return Diagnostic(
+        "resolution", resolution, 10.0, resolution >= 10.0,
+        "too many dimensions for so few rows; drop or combine columns, or get more data")
+
+
+def integral_diagnostic(integral: float) -> Diagnostic:
+    """For an integral of powers from which no divergence follows."""
+    return Diagnostic("power_integral", integral, 0.0, False,
+                      "the integral of p^a q^(1-a) came out negative or infinite: the tails are "
+                      "too heavy for this order; use an alpha nearer to 1")
 
 
 def shift_diagnostic(shift: float, error: float) -> Diagnostic:

@@ -1,0 +1,6 @@
+"""Compare two tables: the main job, put together from the questions."""
+
+from divest.comparison.result import Comparison
+from divest.comparison.tables import compare
+
+__all__ = ["Comparison", "compare"]

@@ -1,0 +1,161 @@
+"""What a comparison of two tables hands back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+
+from divest._results import HypothesisResult
+
+_JOINT = ["divergence", "estimate", "standard_error", "low", "high", "unit", "pvalue", "trusted"]
+_COLUMNS = ["column", "kind", "divergence", "estimate", "low", "high", "test", "pvalue",
+            "pvalue_adjusted", "drift", "trusted"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    Parameters
+    ----------
+    joint : DataFrame
+        One row per divergence between the joint distributions of the shared numeric columns:
+        divergence, estimate, standard_error, low, high, confidence_level, unit, pvalue (of the
+        two-sample test, the same in each row), n_reference, n_current, n_columns, trusted and
+        failed_diagnostics.
+    columns : DataFrame
+        One row per shared column, the most significant first: column, kind, n_reference, n_current,
+        missing_reference, missing_current, missing_pvalue, new_categories, divergence, estimate,
+        standard_error, low, high, test, statistic, pvalue, pvalue_adjusted, drift and trusted.
+    diagnostics : DataFrame
+        The diagnostics of each joint divergence.
+    test : HypothesisResult or None
+        The joint two-sample test; None without numeric columns.
+    level : float
+        Level of the tests.
+    unmatched : tuple of str
+        Columns that only one table has.
+    n_samples : tuple of int
+        Rows of the current and of the reference table.
+
+    Examples
+    --------
+    >>> from divest import compare
+    >>> from divest.datasets import load_penguins
+    >>> penguins = load_penguins().drop(columns=["year", "island"])
+    >>> female, male = (penguins[penguins["sex"] == s] for s in ("female", "male"))
+    >>> result = compare(female.drop(columns="sex"), male.drop(columns="sex"), random_state=0)
+    >>> result.drift
+    True
+    """
+
+    joint: pd.DataFrame
+    columns: pd.DataFrame
+    diagnostics: pd.DataFrame
+    test: HypothesisResult | None
+    level: float
+    unmatched: tuple[str, ...]
+    n_samples: tuple[int, int]
+
+    @property
+    def drift(self) -> bool:
+        """Whether the joint test or any column says that the tables differ."""
+        joint = self.test is not None and self.test.reject(self.level)
+        return joint or bool(self.columns["drift"].any())
+
+    @property
+    def verdict(self) -> str:
+        """The answer in one or two sentences."""
+        return " ".join([_difference(self), _trust(self)]).strip()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Joint and per-column rows in one tidy table; the joint ones have column "(joint)".
+
+        Returns
+        -------
+        DataFrame
+            One row per joint divergence, then one per column.
+        """
+        if self.joint.empty:
+            return self.columns.copy()
+        joint = self.joint.assign(column="(joint)", kind="joint")
+        joint = joint.drop(columns=["confidence_level", "unit", "n_columns", "failed_diagnostics"])
+        if self.test is not None:
+            joint = joint.assign(test=self.test.method, statistic=self.test.statistic,
+                                 drift=self.test.reject(self.level))
+        both = pd.concat([joint, self.columns], ignore_index=True)
+        return both[list(self.columns.columns)]
+
+    def summary(self) -> str:
+        """Verdict, joint divergences, columns and advice as text.
+
+        Returns
+        -------
+        str
+            Text to print.
+        """
+        n_current, n_reference = self.n_samples
+        parts = [f"{n_current} current rows against {n_reference} reference rows.", self.verdict]
+        if not self.joint.empty:
+            parts += ["", f"Joint distribution of {self.joint['n_columns'].iloc[0]} numeric columns"
+                      f" (complete rows: {self.joint['n_current'].iloc[0]} current, "
+                      f"{self.joint['n_reference'].iloc[0]} reference)", _plain(self.joint[_JOINT])]
+        parts += ["", "Columns", _plain(self.columns[_COLUMNS]), *_notes(self)]
+        return "\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<li>{escape(line)}</li>" for line in _notes(self) if line)
+        return (f"<p><b>{escape(self.verdict)}</b></p>{self.joint.to_html(index=False)}"
+                f"{self.columns.to_html(index=False)}{f'<ul>{notes}</ul>' if notes else ''}")
+
+
+def _difference(comparison: Comparison) -> str:
+    """Whether the tables differ, and in which columns."""
+    parts = []
+    if (test := comparison.test) is not None:
+        differ = "differ" if test.reject(comparison.level) else "show no difference"
+        parts.append(f"The joint distributions {differ} (p = {test.pvalue:.3g}).")
+    drifting = comparison.columns.loc[comparison.columns["drift"], "column"].tolist()
+    total = len(comparison.columns)
+    if drifting:
+        named = ", ".join(map(str, drifting[:5])) + (" ..." if len(drifting) > 5 else "")
+        parts.append(f"{len(drifting)} of {total} columns drift: {named}.")
+    else:
+        parts.append(f"None of {total} columns drifts.")
+    return " ".join(parts)
+
+
+def _trust(comparison: Comparison) -> str:
+    """Whether the joint distances can be trusted at this n and d."""
+    joint = comparison.joint
+    if joint.empty:
+        return ""
+    doubtful = joint.loc[~joint["trusted"], "divergence"].tolist()
+    if not doubtful:
+        return "The distances can be trusted at this size."
+    if len(doubtful) == len(joint):
+        return "The distances cannot be trusted at this size: see the advice below."
+    return f"These distances cannot be trusted at this size: {', '.join(doubtful)}."
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    """Advice of the failed diagnostics, and what was left out."""
+    failed = comparison.diagnostics[~comparison.diagnostics["passed"]]
+    lines = []
+    for name, rows in failed.groupby("name", sort=False):
+        who = ", ".join(rows["divergence"])
+        value, advice = rows["value"].iloc[0], rows["advice"].iloc[0]
+        lines.append(f"Doubtful: {name} = {value:.3g} ({who}): {advice}.")
+    new = comparison.columns[comparison.columns["new_categories"] > 0]
+    lines += [f"Column {row.column}: {row.new_categories} categories are not in the reference."
+              for row in new.itertuples()]
+    if comparison.unmatched:
+        lines.append(f"Not compared, in one table only: {', '.join(comparison.unmatched)}.")
+    return ["", *lines] if lines else []
+
+
+def _plain(frame: pd.DataFrame) -> str:
+    """A table for the terminal: four digits, no index."""
+    return frame.to_string(index=False, float_format=lambda x: f"{x:.4g}", na_rep="-")
