@@ -275,3 +275,24 @@ def permuted_sums(rows, indices, ends, members, labels, starts, sizes, table, ou
                         out[b, c] += own[c] * table[start + size + found[c]]
                     if own[c] < members[row]:
                         out[b, c] += (members[row] - own[c]) * table[start + found[c]]
+
+
+@kernel
+def within(queries, points, members, power, reach):
+    """Distance of the farthest point within reach of each query, and the number of rows within.
+
+    Parameters
+    ----------
+    queries, points : (m, d) and (points, d)
+    members : (points,), number of rows at each point
+    power : 1, 2, or 0 for the largest coordinate
+    reach : (m,), the largest distance that counts
+    """
+    farthest, count = np.zeros(queries.shape[0]), np.zeros(queries.shape[0], np.int64)
+    for i in range(queries.shape[0]):
+        for j in range(points.shape[0]):
+            gap = distance(queries[i], points[j], power)
+            if gap <= reach[i]:
+                farthest[i] = max(farthest[i], gap)
+                count[i] += members[j]
+    return farthest, count

@@ -44,9 +44,9 @@ class Comparison:
     --------
     >>> from divest import compare
     >>> from divest.datasets import load_penguins
-    >>> penguins = load_penguins().drop(columns=["year", "island"])
-    >>> female, male = (penguins[penguins["sex"] == s] for s in ("female", "male"))
-    >>> result = compare(female.drop(columns="sex"), male.drop(columns="sex"), random_state=0)
+    >>> penguins = load_penguins().drop(columns=["species", "island", "sex"])
+    >>> before, after = (penguins[penguins["year"] == year] for year in (2007, 2009))
+    >>> result = compare(before.drop(columns="year"), after.drop(columns="year"), random_state=0)
     >>> result.drift
     True
     """

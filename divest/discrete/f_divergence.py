@@ -71,15 +71,15 @@ class CountDivergenceResult(EstimateResult):
     def _local_interval(self, level: float) -> tuple[float, float]:
         """Divergences at which the observed value would not be in either tail."""
         from scipy.optimize import brentq
-        from scipy.stats import ncx2
+        from scipy.stats import chi2, ncx2
 
         observed, df = self.scale * self.estimate, max(self.n_cells - 1, 1)
 
-        def limit(probability: float) -> float:
+        def limit(value: float, probability: float) -> float:
             def gap(shift: float) -> float:
-                return float(ncx2.cdf(observed, df, shift)) - probability
+                return float(ncx2.cdf(value, df, shift)) - probability
 
-            tiny, high = 1e-9, observed + 10.0 + 10.0 * np.sqrt(observed + df)
+            tiny, high = 1e-9, value + 10.0 + 10.0 * np.sqrt(value + df)
             if gap(tiny) <= 0:
                 return 0.0
             while gap(high) > 0:
@@ -87,7 +87,8 @@ class CountDivergenceResult(EstimateResult):
             return float(brentq(gap, tiny, high)) / self.scale
 
         tail = (1.0 - level) / 2.0
-        return limit(1.0 - tail), limit(tail)
+        # samples more alike than chance makes them say no more than typical equal ones
+        return limit(observed, 1.0 - tail), limit(max(observed, float(chi2.median(df))), tail)
 
     def _row(self) -> dict[str, Any]:
         return {**super()._row(), "bias": self.bias, "corrected": self.corrected,

@@ -52,6 +52,31 @@ def resolution_diagnostic(n_p: int, n_q: int, dimension: float) -> Diagnostic:
         "too many dimensions for so few rows; drop or combine columns, or get more data")
 
 
+def distance_diagnostics(log_ratios: list[np.ndarray], radii: np.ndarray, k: int,
+                         n_samples: tuple[int, int], dimension: float) -> list[Diagnostic]:
+    """What distances say; the first is whether all log ratios of densities exist.
+
+    `radii` (2, rows) holds the distances from the rows of P to neighbours k and k + 1 in P. In d
+    dimensions the logarithm of their ratio has mean 1/(kd).
+    """
+    tied = float(np.mean(~np.isfinite(np.concatenate(log_ratios))))
+    found = [
+        Diagnostic("tied_share", tied, 0.0, tied == 0.0,
+                   "rows at distance zero from their neighbours, where the logarithm does not "
+                   "exist; use NearestNeighborRatioDivergence, which takes ties"),
+        resolution_diagnostic(*n_samples, dimension)]
+    apart = radii[:, radii[0] > 0]
+    growth = float(np.sum(np.log(apart[1] / apart[0])))
+    if growth > 0:
+        n = apart.shape[1]
+        local, least = n / (k * growth), 0.8 * dimension / (1.0 + 2.5 / np.sqrt(n))  # two sd less
+        found.append(Diagnostic(
+            "local_dimension", local, least, local >= least,
+            "neighbours lie as on a surface of about this dimension, not as in "
+            f"{dimension:g} dimensions, so the estimate may be far off; give dimension"))
+    return found
+
+
 def integral_diagnostic(integral: float) -> Diagnostic:
     """For an integral of powers from which no divergence follows."""
     return Diagnostic("power_integral", integral, 0.0, False,

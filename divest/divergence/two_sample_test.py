@@ -381,7 +381,7 @@ def _labelled_statistics(graph: LabelledGraph, tables: tuple[np.ndarray, ...], i
     for centers, indices, ends in graph.blocks():
         _kernels.neighbors.permuted_sums(
             centers, indices, ends, index.multiplicity, labels, *tables, out)
-    return out.T[:len(seeds)]
+    return np.ascontiguousarray(out.T[:len(seeds)])
 
 
 def _same_label_share(graph: LabelledGraph) -> np.ndarray:
