@@ -1,0 +1,246 @@
+"""compare: the joint table, the columns, missing values, kinds of column, errors, no false alarms."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import fisher_exact, ks_2samp
+from statsmodels.stats.multitest import multipletests
+
+from divest import (
+    Comparison,
+    DivergenceTwoSampleTest,
+    NearestNeighborRatioDivergence,
+    TrustWarning,
+    compare,
+)
+from divest.datasets import load_anes96, load_penguins
+from divest.discrete import f_divergence, g_test
+
+
+@pytest.fixture(scope="module")
+def seasons():
+    penguins = load_penguins()
+    return [penguins[penguins["year"] == year].drop(columns="year") for year in (2007, 2009)]
+
+
+@pytest.fixture(scope="module")
+def found(seasons):
+    return compare(*seasons, random_state=0)
+
+
+def frame(rng, n, shift=0.0):
+    return pd.DataFrame({"a": rng.normal(shift, 1, n), "b": rng.exponential(1.0, n),
+                         "label": rng.choice(["x", "y", "z"], n)})
+
+
+def test_joint_table_is_that_of_the_estimators(seasons, found):
+    names = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
+    q, p = (season[names].dropna().to_numpy(float) for season in seasons)
+    model = NearestNeighborRatioDivergence(standardize="std").fit_samples(p, q)
+    expected = model.estimates(["kl", "jensen_shannon", "hellinger"])
+    columns = ["estimate", "standard_error", "low", "high"]
+    assert_allclose(found.joint[columns], expected[columns], rtol=1e-12)
+    test = DivergenceTwoSampleTest(standardize="std", random_state=0).fit_samples(p, q)
+    assert (found.joint["pvalue"] == test.pvalue_).all()
+    assert found.joint[["n_reference", "n_current", "n_columns"]].iloc[0].tolist() == [109, 119, 4]
+
+
+def test_numeric_column_is_that_of_the_estimator_and_of_scipy(seasons, found):
+    row = found.columns.set_index("column").loc["flipper_length_mm"]
+    q, p = (season["flipper_length_mm"].dropna().to_numpy(float) for season in seasons)
+    peer = ks_2samp(p, q)
+    assert_allclose(row[["statistic", "pvalue"]].tolist(), [peer.statistic, peer.pvalue])
+    model = NearestNeighborRatioDivergence().fit_samples(p, q)
+    assert_allclose(row[["estimate", "standard_error"]].tolist(),
+                    [model.estimate_, model.standard_error_])
+
+
+def test_categorical_column_is_that_of_the_count_functions(seasons, found):
+    row = found.columns.set_index("column").loc["island"]
+    q, p = (season["island"].value_counts() for season in seasons)
+    result = f_divergence(p, q, "jensen_shannon")
+    assert_allclose(row["estimate"], result.corrected)
+    assert_allclose(row[["low", "high"]].tolist(), result.confidence_interval())
+    assert_allclose(row[["statistic", "pvalue"]].tolist(), [*g_test(p, q)])
+
+
+def test_missing_values_are_counted_compared_and_adjusted(seasons, found):
+    table = found.columns.set_index("column")
+    row = table.loc["sex"]
+    missing = [int(season["sex"].isna().sum()) for season in seasons]
+    assert row[["missing_reference", "missing_current"]].tolist() == missing
+    counts = [[missing[0], 110 - missing[0]], [missing[1], 120 - missing[1]]]
+    assert_allclose(row["missing_pvalue"], fisher_exact(counts).pvalue)
+    combined = np.where(table["missing_pvalue"].isna(), table["pvalue"],
+                        np.minimum(1, 2 * table[["pvalue", "missing_pvalue"]].min(axis=1)))
+    assert_allclose(table["pvalue_adjusted"], multipletests(combined, method="fdr_bh")[1])
+    assert (table["drift"] == (table["pvalue_adjusted"] <= 0.05)).all()
+
+
+def test_missingness_alone_is_drift(rng):
+    reference, current = frame(rng, 200), frame(rng, 200)
+    current.loc[:60, "b"] = np.nan
+    with pytest.warns(TrustWarning, match="complete_rows"):
+        table = compare(reference, current, random_state=0, n_resamples=99).columns
+    assert table.loc[table["drift"], "column"].tolist() == ["b"]
+
+
+def test_shifted_column_is_found_and_named(rng):
+    result = compare(frame(rng, 200), frame(rng, 150, shift=1.0), random_state=0, n_resamples=99)
+    assert result.drift
+    assert result.columns["column"].iloc[0] == "a"
+    assert result.columns["drift"].tolist() == [True, False, False]
+    assert "differ (p = 0.01)" in result.verdict
+    assert "1 of 3 columns drift: a." in result.verdict
+
+
+def test_no_false_alarms_when_nothing_changed():
+    runs, drift, joint = 60, 0, 0
+    for seed in range(runs):
+        rng = np.random.default_rng(seed)
+        result = compare(frame(rng, 80), frame(rng, 60), divergence="hellinger", n_resamples=39,
+                         random_state=seed)
+        drift += result.columns["drift"].any()
+        joint += result.test.reject()
+    limit = runs * 0.05 + 3 * np.sqrt(runs * 0.05 * 0.95)
+    assert drift <= limit
+    assert joint <= limit
+
+
+def test_rare_labels_in_equal_populations_are_no_drift():
+    shares = 1.0 / np.arange(1, 61)
+    labels, runs, alarms = np.arange(60).astype(str), 80, 0
+    for seed in range(runs):
+        rng = np.random.default_rng(seed)
+        draw = [pd.DataFrame({"x": rng.choice(labels, 200, p=shares / shares.sum())})
+                for _ in range(2)]
+        alarms += compare(*draw, n_resamples=99, random_state=seed).drift
+    assert alarms <= runs * 0.05 + 3 * np.sqrt(runs * 0.05 * 0.95)
+
+
+def test_kinds_of_column(rng):
+    n = 300
+    reference = pd.DataFrame({
+        "number": rng.normal(size=n), "code": rng.integers(0, 5, n), "flag": rng.random(n) < 0.5,
+        "name": [f"id{i}" for i in range(n)], "void": [np.nan] * n,
+        "when": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 10**6, n), unit="s"),
+        "group": pd.Categorical(rng.choice(["u", "v"], n)), "mixed": [1, "one"] * (n // 2)})
+    with pytest.warns(TrustWarning):  # every row has its twin: not two independent samples
+        table = compare(reference, reference.iloc[::-1], n_resamples=99, random_state=0).columns
+    assert dict(zip(table["column"], table["kind"], strict=True)) == {
+        "number": "numeric", "code": "discrete", "flag": "categorical", "name": "identifier",
+        "void": "empty", "when": "numeric", "group": "categorical", "mixed": "categorical"}
+    assert not table["drift"].any()
+    assert table.set_index("column").loc[["name", "void"], "pvalue"].isna().all()
+    assert table["pvalue"].dropna().min() > 0.99
+
+
+def test_new_categories_are_counted(rng):
+    reference, current = frame(rng, 100), frame(rng, 100)
+    current.loc[:9, "label"] = "new"
+    result = compare(reference, current, random_state=0, n_resamples=99)
+    assert result.columns.set_index("column").loc["label", "new_categories"] == 1
+    assert "label: 1 categories are not in the reference" in result.summary()
+
+
+def test_constant_column_and_one_level(rng):
+    reference, current = frame(rng, 50).assign(c=1.0, d="k"), frame(rng, 60).assign(c=1.0, d="k")
+    table = compare(reference, current, random_state=0, n_resamples=99).columns.set_index("column")
+    assert table.loc[["c", "d"], "pvalue"].tolist() == [1.0, 1.0]
+
+
+def test_pandas_polars_and_arrays_agree(rng):
+    reference, current = frame(rng, 60), frame(rng, 70, 0.5)
+    current.loc[3, "a"] = np.nan
+    options = {"random_state": 0, "n_resamples": 99, "divergence": "hellinger"}
+    pandas = compare(reference, current, **options)
+    polars = compare(pl.from_pandas(reference), pl.from_pandas(current), **options)
+    pd.testing.assert_frame_equal(pandas.columns, polars.columns)
+    pd.testing.assert_frame_equal(pandas.joint, polars.joint)
+    arrays = compare(reference[["a", "b"]].to_numpy(), current[["a", "b"]].to_numpy(), **options)
+    pd.testing.assert_frame_equal(arrays.joint, pandas.joint)
+
+
+def test_row_order_of_a_table_does_not_matter(seasons, found):
+    shuffled = compare(seasons[0].sample(frac=1, random_state=1), seasons[1], random_state=0)
+    columns = ["estimate", "standard_error", "statistic", "pvalue_adjusted"]
+    assert_allclose(shuffled.columns[columns], found.columns[columns], rtol=1e-9)
+    assert_allclose(shuffled.joint["estimate"], found.joint["estimate"], rtol=1e-9)
+
+
+def test_same_for_any_number_of_jobs(seasons, found):
+    again = compare(*seasons, random_state=0, n_jobs=2)
+    pd.testing.assert_frame_equal(again.joint, found.joint)
+    pd.testing.assert_frame_equal(again.columns, found.columns)
+
+
+def test_doubtful_distances_warn_and_say_so():
+    table = load_anes96()
+    sides = [table[table["vote"] == v].drop(columns="vote") for v in (0, 1)]
+    with pytest.warns(TrustWarning, match="reference_mass"):
+        result = compare(*sides, random_state=0, n_resamples=99)
+    assert not result.joint["trusted"].any()
+    assert "cannot be trusted" in result.verdict
+    assert "Doubtful: reference_mass" in result.summary()
+
+
+def test_without_numeric_columns_there_is_no_joint_part(rng):
+    result = compare(frame(rng, 50)[["label"]], frame(rng, 50)[["label"]], random_state=0)
+    assert result.joint.empty
+    assert result.test is None
+    assert result.to_frame().equals(result.columns)
+    assert "Joint" not in result.summary()
+
+
+def test_unmatched_columns_are_reported(rng):
+    result = compare(frame(rng, 50).assign(extra=1), frame(rng, 50), random_state=0, n_resamples=9)
+    assert result.unmatched == ("extra",)
+    assert "in one table only: extra" in result.summary()
+
+
+def test_tidy_table_and_html(found):
+    table = found.to_frame()
+    assert table["column"].tolist()[:3] == ["(joint)"] * 3
+    assert list(table.columns) == list(found.columns.columns)
+    assert all(name.isidentifier() and name.islower() for name in table.columns)
+    page = found._repr_html_()
+    assert "flipper_length_mm" in page
+    evil = Comparison(found.joint, found.columns.assign(column="<script>"), found.diagnostics,
+                      found.test, 0.05, ("<b>",), (1, 1))
+    assert "<script>" not in evil._repr_html_()
+    assert "<b>," not in evil._repr_html_()
+
+
+def test_seed_of_the_joint_test_repeats_it(seasons):
+    first = compare(*seasons, divergence="hellinger", n_resamples=99)
+    again = compare(*seasons, divergence="hellinger", n_resamples=99, random_state=first.test.seed)
+    np.testing.assert_array_equal(first.test.null_distribution, again.test.null_distribution)
+
+
+@pytest.mark.parametrize(("change", "options", "message"), [
+    ({"a": "text"}, {}, "column 'a' holds numbers in one table and text in the other"),
+    ({"a": np.inf}, {}, "current contains infinity"),
+    ({}, {"columns": ["a", "nope"]}, "no column nope; it has a, b, label"),
+    ({}, {"level": 1.5}, "level must lie between 0 and 1"),
+    ({}, {"divergence": []}, "at least one divergence"),
+    ({}, {"divergence": "nope"}, "divergence must be one of"),
+    ({}, {"standardize": "scale"}, "standardize must be one of"),
+    ({"b": np.nan}, {}, "0 complete current rows"),
+])
+def test_bad_input_is_refused(rng, change, options, message):
+    reference, current = frame(rng, 30), frame(rng, 30).assign(**change)
+    with pytest.raises(ValueError, match=message):
+        compare(reference, current, **options)
+
+
+def test_tables_without_rows_or_shared_columns_are_refused(rng):
+    with pytest.raises(ValueError, match="current is empty"):
+        compare(frame(rng, 30), frame(rng, 30).iloc[:0])
+    with pytest.raises(ValueError, match="share no column"):
+        compare(frame(rng, 30), frame(rng, 30).add_prefix("new_"))
+    with pytest.raises(ValueError, match="more than one column named 'a'"):
+        compare(frame(rng, 30), pd.concat([frame(rng, 30)] * 2, axis=1))
+    with pytest.raises(ValueError, match="3 dimensions"):
+        compare(frame(rng, 30), np.zeros((2, 2, 2)))
