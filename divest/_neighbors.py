@@ -1,4 +1,4 @@
-"""The one neighbour search: trees in low dimension, blocked brute force above; ties handled here."""
+"""The one neighbour search: trees in low dimension, brute force above; ties handled here."""
 
 from __future__ import annotations
 
@@ -150,7 +150,8 @@ class _BruteForce:
             self._block(queries[block], k, distances[block], indices[block])
         return distances, self._shuffle[indices]
 
-    def _block(self, queries: np.ndarray, k: int, distances: np.ndarray, indices: np.ndarray):
+    def _block(self, queries: np.ndarray, k: int, distances: np.ndarray,
+               indices: np.ndarray) -> None:
         """Fill in the `k` nearest points of one block of queries."""
         loops = _kernels.neighbors
         m, n, kind = len(queries), len(self._points), self._columns.dtype

@@ -201,7 +201,8 @@ class EstimateResult(_Table):
             When the result is not in nats.
         """
         if self.unit != "nats":
-            raise ValueError(f"only a result in nats has a value in bits; this one is {self.method}.")
+            raise ValueError("only a result in nats has a value in bits; "
+                             f"this one is {self.method}.")
         low, high = (bound / log(2) for bound in self.bounds)
         return replace(self, estimate=self.estimate / log(2), bounds=(low, high), unit="bits",
                        standard_error=self.standard_error / log(2))

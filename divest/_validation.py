@@ -9,25 +9,25 @@ import pandas as pd
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 
-def check_number(name: str, value: Any, low: float = -np.inf, high: float = np.inf,
-                 inclusive: bool = False) -> float:
-    """`value` as a float strictly between `low` and `high` (or at them, if inclusive)."""
+def check_number(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> float:
+    """`value` as a float strictly between `low` and `high`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}.")
-    inside = low <= value <= high if inclusive else low < value < high
-    if not inside:
+    number = float(value)
+    if not low < number < high:
         raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {value!r}.")
-    return float(value)
+    return number
 
 
 def check_integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     """`value` as an int in [low, high]."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
-    if value < low or (high is not None and value > high):
+    number = int(value)
+    if number < low or (high is not None and number > high):
         wanted = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ValueError(f"{name} must be {wanted}, got {value!r}.")
-    return int(value)
+    return number
 
 
 def check_option(name: str, value: Any, options: Iterable[Any]) -> Any:

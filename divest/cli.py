@@ -159,7 +159,8 @@ def _writer(output: str) -> Any:
                        f".csv; got {output}")
     if not Path(output).absolute().parent.is_dir():
         raise _Failure(f"no such folder: {Path(output).absolute().parent}")
-    return lambda comparison: _write_atomically(Path(output), _rendered(comparison, FORMATS[suffix]))
+    return lambda comparison: _write_atomically(Path(output),
+                                                _rendered(comparison, FORMATS[suffix]))
 
 
 def _write_atomically(path: Path, text: str) -> None:

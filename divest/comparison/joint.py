@@ -27,7 +27,7 @@ def compare_jointly(p: pd.DataFrame, q: pd.DataFrame, kinds: dict[Any, str],
     The tables are empty and there is no test without numeric columns.
     """
     names = [name for name, kind in kinds.items() if kind in ("numeric", "discrete")
-             and not p[name].dtype.kind == "M"]
+             and p[name].dtype.kind != "M"]
     empty = pd.DataFrame(columns=COLUMNS), _with_divergence([], ""), None
     if not names:
         return empty
@@ -35,9 +35,9 @@ def compare_jointly(p: pd.DataFrame, q: pd.DataFrame, kinds: dict[Any, str],
     counts = [len(sample) for sample in samples]
     if min(counts) < MIN_ROWS:
         raise ValueError(
-            f"the numeric columns have {counts[1]} complete reference rows and {counts[0]} complete "
-            f"current rows, but {MIN_ROWS} of each are needed; leave columns with many missing "
-            "values out, or impute them.")
+            f"the numeric columns have {counts[1]} complete reference rows and {counts[0]} "
+            f"complete current rows, but {MIN_ROWS} of each are needed; leave columns with many "
+            "missing values out, or impute them.")
     test = DivergenceTwoSampleTest(n_resamples=n_resamples, standardize=standardize,
                                    random_state=random_state, n_jobs=n_jobs, progress=progress)
     model = NearestNeighborRatioDivergence(wanted[0], standardize=standardize, n_jobs=n_jobs,

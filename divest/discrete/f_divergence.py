@@ -190,7 +190,7 @@ def _variance(share: np.ndarray, values: np.ndarray) -> float:
 
 
 def _second_derivative(generator: Generator, r: np.ndarray) -> np.ndarray:
-    """f'' by five-point differences of f', relative error about 1e-11."""
+    """Second derivative by five-point differences of f', relative error about 1e-11."""
     h = 1e-3 * r
     near = generator.derivative(r + h) - generator.derivative(r - h)
     far = generator.derivative(r + 2 * h) - generator.derivative(r - 2 * h)

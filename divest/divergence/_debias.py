@@ -5,6 +5,7 @@ factorials and digamma functions invert the binomial mean up to a tail pi^K + (1
 """
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import gammaln, gammasgn, psi
@@ -40,7 +41,7 @@ def debiased(terms: tuple[Term, ...], C: np.ndarray, K: np.ndarray, c: float) ->
     all_k, all_c = np.divmod(pairs, int(K.max()) + 1)
     values = np.empty(len(pairs))
     edges = np.flatnonzero(np.r_[True, np.diff(all_k) > 0, True])
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         k = int(all_k[start])
         found = all_c[start:stop]
         values[start:stop] = (_table(terms, k, c)[found] if k <= LARGEST_TABLE

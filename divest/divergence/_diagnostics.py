@@ -4,7 +4,7 @@ import numpy as np
 
 from divest._results import Diagnostic
 from divest.divergence._graph import LabelledGraph
-from divest.divergence._one_step import normalizer, path
+from divest.divergence._one_step import path
 from divest.generators import Generator, Power
 
 NEEDS_REFERENCE = {"kl", "chi_square", "jeffreys"}  # P must be seen from the rows of Q
@@ -97,7 +97,7 @@ def _reference_mass(graph: LabelledGraph, generator: Generator) -> float | None:
     link = generator.link
     masses = []
     if generator.name in NEEDS_REFERENCE or (link is not None and link.alpha > 0):
-        masses.append(normalizer(graph)[0])
+        masses.append(path(graph, (), (Power(1.0, 1.0),))[1][0])
     if generator.name in NEEDS_SAMPLE or (link is not None and link.alpha < 0):
         masses.append(path(graph, (Power(1.0, -1.0),), ())[0][0])
     return float(min(masses)) if masses else None

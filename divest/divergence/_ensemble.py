@@ -39,3 +39,27 @@ def paper_weights(ks: np.ndarray, root: float, dimension: int) -> np.ndarray:
     multiples = np.asarray(ks, dtype=float) / root
     conditions = np.array([multiples ** (i / dimension) for i in range(dimension + 1)])
     return np.linalg.lstsq(conditions, np.eye(dimension + 1)[0], rcond=None)[0]
+
+
+def auto_neighbors(n_p: int, n_q: int, method: str, ensemble: str | None,
+                   dimension: int) -> np.ndarray:
+    """The default numbers of neighbours of an ensemble, or the default of one number alone."""
+    if ensemble == "paper":
+        return paper_grid(n_p, n_q)
+    if ensemble is not None:
+        return neighbor_grid(n_p, n_q)
+    if method == "one_step":
+        return neighbor_grid(n_p, n_q)[:1]
+    return np.array([ceil(min(n_p, n_q) ** (1.0 / (dimension + 1)))])
+
+
+def ensemble_weights(ensemble: str | None, ks: np.ndarray, smaller: int,
+                     dimension: float) -> np.ndarray:
+    """The weights of an ensemble over `ks`; `smaller` is the size of the smaller sample."""
+    if len(ks) == 1:
+        return np.ones(1)
+    if ensemble == "paper":
+        return paper_weights(ks, np.sqrt(smaller), max(1, round(dimension)))
+    if ensemble == "average":
+        return average_weights(ks)
+    return extrapolation_weights(ks, dimension)

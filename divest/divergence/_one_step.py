@@ -4,7 +4,7 @@ import numpy as np
 
 from divest.divergence._debias import debiased
 from divest.divergence._graph import LabelledGraph, Side
-from divest.generators import Power, Term
+from divest.generators import Term
 
 Terms = tuple[Term, ...]
 
@@ -25,6 +25,12 @@ def plug_in_ratio(graph: LabelledGraph) -> np.ndarray:
     """The ratio of Noshad et al. at the rows of Q: ``(M/N) C / (K - C + 1)``."""
     C, K = graph.q.C, graph.q.K
     return graph.n_q / graph.n_p * C / (K - C + 1.0)
+
+
+def floored_ratio(graph: LabelledGraph) -> np.ndarray:
+    """`plug_in_ratio`, but at least what half a count gives."""
+    floor = graph.n_q / graph.n_p * 0.5 / (graph.q.K + 1.0)
+    return np.maximum(plug_in_ratio(graph), floor)
 
 
 def jackknife(graph: LabelledGraph, at_p: Terms, at_q: Terms, weights: np.ndarray) -> np.ndarray:
@@ -54,7 +60,8 @@ def jackknife(graph: LabelledGraph, at_p: Terms, at_q: Terms, weights: np.ndarra
                                     shares, strict=True):
         value, losses = _values_and_losses(side, terms, c)
         own.append(value @ weights)
-        later = [_suffix_sums(loss, weights) / rows for loss, rows in zip(losses, left, strict=True)]
+        later = [_suffix_sums(loss, weights) / rows
+                 for loss, rows in zip(losses, left, strict=True)]
         change = np.concatenate(later, axis=2)
         changes[side.points] += side.weights[:, None, None] * change
         back.append(change[:, 0])
@@ -82,8 +89,3 @@ def _suffix_sums(loss: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Weighted losses summed over the balls from each one up; (m, number of k, columns)."""
     weighted = loss[:, :, None] * weights
     return np.cumsum(weighted[:, ::-1], axis=1)[:, ::-1]
-
-
-def normalizer(graph: LabelledGraph) -> np.ndarray:
-    """Mean over Q-rows of the ratio, for each k; 1 where every part of P is seen from Q."""
-    return path(graph, (), (Power(1.0, 1.0),))[1]

@@ -259,7 +259,6 @@ class NearestNeighborDistanceDivergence(TwoSampleMixin, BaseEstimator):
             self.n_samples_, tuple(diagnostics), self.confidence_level, unit=generator.unit)
 
 
-# ---------------------------------------------------------------- terms
 def _integral(generator: Generator) -> PowerIntegral | None:
     """How the divergence follows from ``T = int p^a q^(1 - a)``, where it does."""
     known = generator.name in _INTEGRALS and generator == resolve_generator(generator.name)
@@ -270,9 +269,9 @@ def _terms(generator: Generator, one_step: bool, k: int) -> list[tuple]:
     """What is averaged over the rows of P and, in one step, what over those of Q."""
     link = _integral(generator)
     if link is None and generator != resolve_generator("kl"):
-        raise ValueError("distances give kl, hellinger, chi_square, bhattacharyya, renyi(a), "
-                         f"tsallis(a) and power(a), but not {generator.name}; use "
-                         "NearestNeighborRatioDivergence, which takes any divergence.")
+        raise ValueError(f"{generator.name} does not follow from distances; kl, hellinger, "
+                         "chi_square, bhattacharyya, renyi(a), tsallis(a) and power(a) do. "
+                         "NearestNeighborRatioDivergence estimates any divergence.")
     if one_step:
         terms = [generator.at_p, generator.at_q] if link is None else [*link.terms()]
     else:
@@ -298,7 +297,6 @@ def _values(terms: tuple, log_ratio: np.ndarray, k: int) -> np.ndarray:
     return total
 
 
-# ---------------------------------------------------------------- distances
 class _Near(NamedTuple):
     """Neighbours in one sample of rows of the same (`own` is 1) or of the other sample (0)."""
 

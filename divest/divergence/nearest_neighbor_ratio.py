@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Any, Self
 
 import numpy as np
@@ -22,23 +21,19 @@ from divest._validation import (
     check_two_samples,
 )
 from divest.divergence._debias import debiased_log, debiased_power, smoothed_ratio
-from divest.divergence._diagnostics import (
-    graph_diagnostics,
-    saturated_share,
-    shift_diagnostic,
-)
-from divest.divergence._ensemble import (
-    average_weights,
-    extrapolation_weights,
-    neighbor_grid,
-    paper_grid,
-    paper_weights,
-)
+from divest.divergence._diagnostics import graph_diagnostics, saturated_share
+from divest.divergence._ensemble import auto_neighbors, ensemble_weights
 from divest.divergence._graph import LabelledGraph
-from divest.divergence._one_step import jackknife, normalizer, path, plug_in_ratio
+from divest.divergence._ratio import (
+    donsker_varadhan,
+    donsker_varadhan_path,
+    one_step,
+    one_step_path,
+    paper_path,
+)
 from divest.divergence._standardize import METHODS as STANDARDIZE
 from divest.divergence._standardize import Standardizer
-from divest.generators import Generator, Log, Power, resolve_generator
+from divest.generators import Generator, resolve_generator
 
 MIN_ROWS_AUTO = 11
 
@@ -193,7 +188,8 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
         self._standardizer = Standardizer.from_rows(X, self.standardize)
         self.dimension_ = self.dimension or self._standardizer.dimension
         self.n_neighbors_ = self._neighbor_counts()
-        self.weights_ = self._weights()
+        self.weights_ = ensemble_weights(self.ensemble, self.n_neighbors_,
+                                         min(self.n_samples_), self.dimension_)
         self._graph = LabelledGraph(self._standardizer.transform(X), is_p, self.n_neighbors_,
                                     metric=self.metric, n_jobs=self.n_jobs)
         self._store(self._estimate(generator), generator)
@@ -345,123 +341,47 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
         return generator
 
     def _neighbor_counts(self) -> np.ndarray:
+        """The numbers of neighbours, after a look at the sizes of the samples."""
         n_p, n_q = self.n_samples_
-        smaller = min(n_p, n_q)
-        if not (isinstance(self.n_neighbors, str) and self.n_neighbors == "auto"):
-            counts = check_neighbor_counts(self.n_neighbors, n_p + n_q)
-            if self.ensemble is None and len(counts) > 1:
-                raise ValueError(f"ensemble=None takes one n_neighbors, got {counts.tolist()}.")
-            if smaller < 2:
-                raise ValueError("each sample must have at least 2 rows, "
-                                 f"got n_samples = {n_p} of P and {n_q} of Q.")
-            return counts
-        if smaller < MIN_ROWS_AUTO:
-            raise ValueError(
-                f"n_neighbors='auto' needs at least {MIN_ROWS_AUTO} rows in each sample, got "
-                f"n_samples = {n_p} of P and {n_q} of Q; give n_neighbors as a number.")
-        if self.ensemble == "paper":
-            return paper_grid(n_p, n_q)
-        grid = neighbor_grid(n_p, n_q)
-        if self.ensemble is not None:
-            return grid
-        return grid[:1] if self.method == "one_step" else np.array(
-            [ceil(smaller ** (1.0 / (self._standardizer.dimension + 1)))])
-
-    def _weights(self) -> np.ndarray:
-        ks = self.n_neighbors_
-        if len(ks) == 1:
-            return np.ones(1)
-        if self.ensemble == "paper":
-            root = np.sqrt(min(self.n_samples_))
-            return paper_weights(ks, root, max(1, round(self.dimension_)))
-        if self.ensemble == "average":
-            return average_weights(ks)
-        return extrapolation_weights(ks, self.dimension_)
+        sizes = f"got n_samples = {n_p} of P and {n_q} of Q"
+        if min(n_p, n_q) < 2:
+            raise ValueError(f"each sample must have at least 2 rows, {sizes}.")
+        if isinstance(self.n_neighbors, str) and self.n_neighbors == "auto":
+            if min(n_p, n_q) < MIN_ROWS_AUTO:
+                raise ValueError(f"n_neighbors='auto' needs at least {MIN_ROWS_AUTO} rows in each "
+                                 f"sample, {sizes}; give n_neighbors as a number.")
+            return auto_neighbors(n_p, n_q, self.method, self.ensemble,
+                                  self._standardizer.dimension)
+        counts = check_neighbor_counts(self.n_neighbors, n_p + n_q)
+        if self.ensemble is None and len(counts) > 1:
+            raise ValueError(f"ensemble=None takes one n_neighbors, got {counts.tolist()}.")
+        return counts
 
     # ------------------------------------------------------------ the estimate
     def _estimate(self, generator: Generator) -> EstimateResult:
         """Estimate, standard error and diagnostics from the graph."""
-        diagnostics = graph_diagnostics(self._graph, generator, self.dimension_, self.weights_)
+        graph, weights, dimension = self._graph, self.weights_, self.dimension_
+        diagnostics = graph_diagnostics(graph, generator, dimension, weights)
         if self.method == "paper":
-            estimate, error = float(self.weights_ @ self._path(generator)), np.nan
-            estimate = max(estimate, 0.0)
+            estimate = max(float(weights @ self._path(generator)), 0.0)
+            error, more = np.nan, list[Diagnostic]()
         elif self.form == "donsker_varadhan":
-            estimate, error, more = self._donsker_varadhan()
-            diagnostics += more
+            estimate, error, more = donsker_varadhan(graph, weights, dimension)
         else:
-            estimate, error, more = self._one_step(generator)
-            diagnostics += more
-        if generator.name == "total_variation":
-            upper = float(generator.f(_floored(self._graph)[:, 0]) @ self._graph.q.weights
-                          / self._graph.n_q)
-            diagnostics.append(Diagnostic("plug_in_upper", upper, np.nan, True,
-                                          "plug-in value at the smallest k (reported only)"))
+            estimate, error, more = one_step(graph, generator, weights, dimension)
         bounds = (0.0, generator.upper_bound) if self.clip else (-np.inf, np.inf)
         return EstimateResult(
             float(np.clip(estimate, *bounds)), float(error),
-            f"{generator.name} by nearest-neighbor ratios", self.n_samples_, tuple(diagnostics),
-            self.confidence_level, bounds, generator.unit)
-
-    def _one_step(self, generator: Generator) -> tuple[float, float, list[Diagnostic]]:
-        graph, link = self._graph, generator.link
-        at_p, at_q = (generator.at_p, generator.at_q) if link is None else link.terms()
-        along = sum(path(graph, at_p, at_q))
-        estimate = float(self.weights_ @ along)
-        errors, more = self._errors(at_p, at_q, along)
-        if link is None:
-            return estimate, errors, more
-        if np.isnan(link.value(estimate)):
-            more.append(Diagnostic("power_integral", estimate, 0.0, False,
-                                   "the integral of p^a q^(1-a) came out negative: the tails are "
-                                   "too heavy for this order; use an alpha nearer to 1"))
-        return link.value(estimate), abs(link.slope(estimate)) * errors, more
-
-    def _errors(self, at_p: tuple, at_q: tuple,
-                along: np.ndarray) -> tuple[float, list[Diagnostic]]:
-        """Standard error of the estimate, and of its distance from the plain average."""
-        if len(self.n_neighbors_) == 1:
-            return float(jackknife(self._graph, at_p, at_q, self.weights_[:, None])[0]), []
-        shift = (extrapolation_weights(self.n_neighbors_, self.dimension_)
-                 - average_weights(self.n_neighbors_))
-        errors = jackknife(self._graph, at_p, at_q, np.column_stack([self.weights_, shift]))
-        return float(errors[0]), [shift_diagnostic(float(shift @ along), float(errors[1]))]
-
-    def _donsker_varadhan(self) -> tuple[float, float, list[Diagnostic]]:
-        """``mean_P log r - log mean_Q r``; the standard error is that of its linearisation."""
-        at_p = (Log(1.0),)
-        along_p = path(self._graph, at_p, ())[0]
-        mean = float(self.weights_ @ normalizer(self._graph))
-        if mean <= 0:
-            return np.nan, np.nan, [Diagnostic(
-                "normalizer", mean, 0.0, False,
-                "the mean ratio at the rows of Q is not positive; use ensemble='average'")]
-        at_q = (Power(-1.0 / mean, 1.0),)
-        along = along_p - normalizer(self._graph) / mean
-        error, more = self._errors(at_p, at_q, along)
-        return float(self.weights_ @ along_p - np.log(mean)), error, more
+            f"{generator.name} by nearest-neighbor ratios", self.n_samples_,
+            (*diagnostics, *more), self.confidence_level, bounds, generator.unit)
 
     def _path(self, generator: Generator) -> np.ndarray:
         """The estimate at each number of neighbours alone."""
-        graph, link = self._graph, generator.link
         if self.method == "paper":
-            return self._paper_path(generator)
+            return paper_path(self._graph, generator, self.density_bounds)
         if self.form == "donsker_varadhan":
-            with np.errstate(invalid="ignore", divide="ignore"):
-                return path(graph, (Log(1.0),), ())[0] - np.log(normalizer(graph))
-        if link is None:
-            return sum(path(graph, generator.at_p, generator.at_q))
-        return np.array([link.value(value) for value in sum(path(graph, *link.terms()))])
-
-    def _paper_path(self, generator: Generator) -> np.ndarray:
-        graph, bounds, link = self._graph, self.density_bounds, generator.link
-        if bounds is not None:
-            low, high = bounds[0] / bounds[1], bounds[1] / bounds[0]
-            ratio = np.clip(plug_in_ratio(graph), low, high)
-        else:
-            ratio = plug_in_ratio(graph) if link is not None else _floored(graph)
-        if link is None:
-            return graph.q.mean(generator.f(ratio))
-        return np.array([link.value(value) for value in graph.q.mean(ratio**link.alpha)])
+            return donsker_varadhan_path(self._graph)
+        return one_step_path(self._graph, generator)
 
     def _store(self, result: EstimateResult, generator: Generator) -> None:
         self.result_ = result
@@ -482,8 +402,3 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
 
     def _class_constant(self) -> float:
         return self._graph.n_q / self._graph.n_p
-
-
-def _floored(graph: LabelledGraph) -> np.ndarray:
-    """The plug-in ratio, at least half a count."""
-    return np.maximum(plug_in_ratio(graph), graph.n_q / graph.n_p * 0.5 / (graph.q.K + 1.0))

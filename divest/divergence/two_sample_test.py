@@ -6,21 +6,13 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from divest import _kernels
 from divest._base import TwoSampleMixin
 from divest._neighbors import METRICS
-from divest._resampling import (
-    generators,
-    permuted_rows,
-    resampling_pvalue,
-    root_sequence,
-    run_tasks,
-)
-from divest._results import Diagnostic, HypothesisResult, diagnostics_frame, warn_if_doubtful
+from divest._resampling import resampling_pvalue, root_sequence, run_tasks
+from divest._results import HypothesisResult, diagnostics_frame, warn_if_doubtful
 from divest._validation import (
     check_integer,
     check_neighbor_counts,
@@ -30,12 +22,19 @@ from divest._validation import (
 )
 from divest.divergence._debias import debiased, debiased_log
 from divest.divergence._graph import LabelledGraph
-from divest.divergence._one_step import Terms, class_constants
+from divest.divergence._one_step import class_constants
+from divest.divergence._permutation import (
+    LANES,
+    distinct_permutations,
+    labelled_statistics,
+    linear_terms,
+    same_label_share,
+    tables,
+)
 from divest.divergence._standardize import METHODS as STANDARDIZE
 from divest.divergence._standardize import Standardizer
-from divest.generators import Constant, Generator, Power, resolve_generator
+from divest.generators import Generator, resolve_generator
 
-LANES = 64  # labellings counted side by side
 METHOD = "nearest-neighbor divergence two-sample test"
 NULL = "both samples come from the same distribution"
 
@@ -176,7 +175,7 @@ class DivergenceTwoSampleTest(TwoSampleMixin, BaseEstimator):
         rows = Standardizer.from_rows(X, self.standardize).transform(X)
         self._graph = LabelledGraph(rows, is_p, self.n_neighbors_, metric=self.metric,
                                     n_jobs=self.n_jobs)
-        self._terms = _linear_terms(generator)
+        self._terms = linear_terms(generator)
         root = root_sequence(self.random_state)
         self._store(self._permute(is_p, blocks, root), blocks, root.entropy)
         warn_if_doubtful(self.result_.diagnostics, METHOD)
@@ -228,11 +227,11 @@ class DivergenceTwoSampleTest(TwoSampleMixin, BaseEstimator):
                  root: np.random.SeedSequence) -> np.ndarray:
         """The statistic of each scale, (1 + n_resamples, n_scales), the observed one first."""
         graph = self._graph
-        tables = _tables(graph, self._terms)
+        shared = tables(graph, self._terms)
         seeds = [None, *root.spawn(self.n_resamples)]
         batches = [seeds[start:start + LANES] for start in range(0, len(seeds), LANES)]
-        tasks = ((graph, tables, is_p, blocks, batch) for batch in batches)
-        sums = run_tasks(_labelled_statistics, tasks, len(batches), n_jobs=self.n_jobs,
+        tasks = ((graph, shared, is_p, blocks, batch) for batch in batches)
+        sums = run_tasks(labelled_statistics, tasks, len(batches), n_jobs=self.n_jobs,
                          progress=self.progress, unit="batch")
         return np.concatenate(list(sums))
 
@@ -249,7 +248,7 @@ class DivergenceTwoSampleTest(TwoSampleMixin, BaseEstimator):
             combined = getattr(np, self.combine)(standardized[:, live], axis=1)
         self.statistic_, self.null_distribution_ = float(combined[0]), combined[1:]
         self.pvalue_ = resampling_pvalue(combined[0], combined[1:])
-        diagnostics = (_distinct_permutations(self._graph.is_p, blocks, self.n_resamples),)
+        diagnostics = (distinct_permutations(self._graph.is_p, blocks, self.n_resamples),)
         self.result_ = HypothesisResult(
             self.statistic_, self.pvalue_, METHOD, NULL, self.null_distribution_,
             self.n_resamples, seed, diagnostics)
@@ -258,7 +257,7 @@ class DivergenceTwoSampleTest(TwoSampleMixin, BaseEstimator):
             "n_neighbors": self.n_neighbors_, "statistic": statistics[0],
             "standardized": standardized[0],
             "pvalue": [resampling_pvalue(s[0], s[1:]) for s in statistics.T],
-            "same_label_share": _same_label_share(self._graph)})
+            "same_label_share": same_label_share(self._graph)})
 
 
 def divergence_two_sample_test(
@@ -330,75 +329,3 @@ def divergence_two_sample_test(
         metric=metric, standardize=standardize, random_state=random_state, n_jobs=n_jobs,
         progress=progress)
     return test.fit_samples(P, Q, groups=groups).result_
-
-
-# ---------------------------------------------------------------- the statistic
-def _linear_terms(generator: Generator) -> tuple[Terms, Terms]:
-    """Terms whose means add up to the divergence, or to ``scale (T - 1)`` where it has a link."""
-    link = generator.link
-    if link is None:
-        return generator.at_p, generator.at_q
-    a = link.alpha
-    return ((Power(link.scale * a, a - 1.0), Constant(-link.scale)),
-            (Power(link.scale * (1.0 - a), a),))
-
-
-def _tables(graph: LabelledGraph, terms: tuple[Terms, Terms]) -> tuple[np.ndarray, ...]:
-    """Per ball: where its table starts and K; and the tables, Q-rows first, for every K.
-
-    The tables are divided by the rows of each sample, so that sums over them are means.
-    """
-    shape = (len(graph.p_at_point), len(graph.ks))
-    sizes = np.empty(shape, np.int64)
-    for side in (graph.p, graph.q):
-        sizes[side.points] = side.K
-    distinct, position = np.unique(sizes, return_inverse=True)
-    first = np.cumsum(2 * (distinct + 1)) - 2 * (distinct + 1)
-    K = np.repeat(distinct, distinct + 1)
-    C = np.concatenate([np.arange(k + 1) for k in distinct])
-    c_p, c_q = class_constants(graph)
-    at_p, at_q = debiased(terms[0], C, K, c_p) / graph.n_p, debiased(terms[1], C, K, c_q) / graph.n_q
-    edges = np.cumsum(distinct + 1)[:-1]
-    parts = zip(np.split(at_q, edges), np.split(at_p, edges), strict=True)
-    return first[position].reshape(shape), sizes, np.concatenate([t for pair in parts for t in pair])
-
-
-def _labelled_statistics(graph: LabelledGraph, tables: tuple[np.ndarray, ...], is_p: np.ndarray,
-                         blocks: list[np.ndarray] | None, seeds: list) -> np.ndarray:
-    """The statistic at each scale for one permutation per seed; no seed means as observed."""
-    index, n_points = graph.index, len(graph.p_at_point)
-    drawn = np.zeros((LANES, n_points), np.uint8 if index.multiplicity.max() < 256 else np.int32)
-    streams = generators(seed for seed in seeds if seed is not None)
-    for lane, seed in enumerate(seeds):
-        rows = np.flatnonzero(is_p) if seed is None else permuted_rows(is_p, next(streams), blocks)
-        points = index.point_of_row[rows]
-        if index.multiplicity.max() == 1:
-            drawn[lane, points] = 1
-        else:
-            drawn[lane] = np.bincount(points, minlength=n_points)
-    labels = np.ascontiguousarray(drawn.T)
-    out = np.zeros((len(graph.ks), LANES))
-    for centers, indices, ends in graph.blocks():
-        _kernels.neighbors.permuted_sums(
-            centers, indices, ends, index.multiplicity, labels, *tables, out)
-    return np.ascontiguousarray(out.T[:len(seeds)])
-
-
-def _same_label_share(graph: LabelledGraph) -> np.ndarray:
-    """Mean share of neighbours with the row's own label, for each scale."""
-    p, q = graph.p, graph.q
-    same = p.weights @ (p.C / p.K) + q.weights @ (1.0 - q.C / q.K)
-    return same / (graph.n_p + graph.n_q)
-
-
-def _distinct_permutations(is_p: np.ndarray, blocks: list[np.ndarray] | None,
-                           n_resamples: int) -> Diagnostic:
-    """Whether there are as many distinct labellings as draws."""
-    parts = [is_p] if blocks is None else [is_p[block] for block in blocks]
-    n, k = np.array([len(p) for p in parts]), np.array([p.sum() for p in parts])
-    log_count = float((gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)).sum())
-    count = float(np.round(np.exp(min(log_count, 700.0))))
-    return Diagnostic(
-        "distinct_permutations", count, float(n_resamples), count >= n_resamples,
-        f"only {count:.0f} distinct labellings exist, so the p-value cannot be small; use more rows "
-        "or coarser groups")
