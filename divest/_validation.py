@@ -42,10 +42,11 @@ def check_option(name: str, value: Any, options: Iterable[Any]) -> Any:
 
 def check_neighbor_counts(n_neighbors: Any, n_rows: int) -> np.ndarray:
     """Increasing, distinct numbers of neighbours in [1, n_rows - 2]."""
-    counts = np.unique(np.atleast_1d(np.asarray(n_neighbors)))
-    if counts.ndim != 1 or counts.size == 0 or counts.dtype.kind not in "iu":
+    counts = np.asarray(n_neighbors)
+    if counts.size == 0 or counts.dtype.kind not in "iu":
         raise TypeError("n_neighbors must be 'auto', an integer or an array of integers, "
                         f"got {n_neighbors!r}.")
+    counts = np.unique(counts)
     if counts[0] < 1 or counts[-1] > n_rows - 2:
         wrong = counts[0] if counts[0] < 1 else counts[-1]
         raise ValueError(f"n_neighbors must lie between 1 and {n_rows - 2} (two less than the "

@@ -18,7 +18,7 @@ _COLUMNS = ["column", "kind", "divergence", "estimate", "low", "high", "test", "
 class Comparison:
     """What `compare` found.
 
-    Parameters
+    Attributes
     ----------
     joint : DataFrame
         One row per divergence between the joint distributions of the shared numeric columns:
@@ -61,13 +61,25 @@ class Comparison:
 
     @property
     def drift(self) -> bool:
-        """Whether the joint test or any column says that the tables differ."""
+        """Whether the joint test or any column says that the tables differ.
+
+        Returns
+        -------
+        bool
+            True when the joint p-value or an adjusted one is at most the level.
+        """
         joint = self.test is not None and self.test.reject(self.level)
         return joint or bool(self.columns["drift"].any())
 
     @property
     def verdict(self) -> str:
-        """The answer in one or two sentences."""
+        """The answer in a few sentences.
+
+        Returns
+        -------
+        str
+            Whether the tables differ, where, and whether the distances can be trusted.
+        """
         return " ".join([_difference(self), _trust(self)]).strip()
 
     def to_frame(self) -> pd.DataFrame:

@@ -13,8 +13,8 @@ from divest._resampling import root_sequence
 from divest._results import TrustWarning
 from divest._samples import as_frame, column_kind
 from divest._validation import check_integer, check_number, check_option
-from divest.comparison.columns import adjust, check_numbers, compare_column
-from divest.comparison.joint import compare_jointly
+from divest.comparison._columns import adjust, check_numbers, compare_column
+from divest.comparison._joint import compare_jointly
 from divest.comparison.result import Comparison
 from divest.generators import resolve_generator
 
@@ -25,7 +25,7 @@ def compare(reference: Any, current: Any, *, columns: Iterable[str] | None = Non
             divergence: Any = DIVERGENCES, standardize: str | None = "std", level: float = 0.05,
             n_resamples: int = 999, random_state: Any = None, n_jobs: int | None = None,
             progress: bool = False) -> Comparison:
-    """How far apart are two tables, which columns drive it, and can the answer be trusted?
+    """Compare two tables: how far apart, in which columns, and can the answer be trusted.
 
     Parameters
     ----------

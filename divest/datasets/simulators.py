@@ -30,6 +30,12 @@ class Simulator(ABC):
     ----------
     name : str
         Its name in `divest.datasets`, and its key in ``SIMULATORS``.
+
+    Examples
+    --------
+    >>> from divest.datasets import SIMULATORS, Simulator
+    >>> all(isinstance(simulator, Simulator) for simulator in SIMULATORS.values())
+    True
     """
 
     name: ClassVar[str]

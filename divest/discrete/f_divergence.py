@@ -1,4 +1,4 @@
-"""How far apart are two distributions over the same cells, given counts?"""
+"""Divergence between two distributions over the same cells, from counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEAR_NULL = 0.01
 class CountDivergenceResult(EstimateResult):
     """A divergence between counts: the plug-in value, its bias and its standard error.
 
-    Parameters
+    Attributes
     ----------
     bias : float
         First-order bias of the plug-in value.
@@ -44,7 +44,13 @@ class CountDivergenceResult(EstimateResult):
 
     @property
     def corrected(self) -> float:
-        """The estimate less its bias; the centre of the interval."""
+        """The estimate less its bias; the centre of the interval.
+
+        Returns
+        -------
+        float
+            Corrected estimate.
+        """
         return self.estimate - self.bias
 
     def confidence_interval(self, level: float | None = None) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Do two samples fall into the same cells with the same probabilities?"""
+"""The G test of equal cell probabilities in two samples."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from divest.generators.terms import Function, PowerIntegral, Term
 class Generator:
     """A convex function f with f(1) = 0, and how to estimate ``E_Q f(r)`` from neighbours.
 
-    Parameters
+    Attributes
     ----------
     name : str
         Name shown in results.
@@ -23,7 +23,7 @@ class Generator:
         The convex function, vectorised in r > 0. It is shifted by a multiple of r - 1 so that
         f'(1) = 0, which changes no divergence.
     derivative : callable
-        f', vectorised in r > 0.
+        The derivative of f, vectorised in r > 0.
     symmetric : bool, default False
         Whether ``D(P || Q) = D(Q || P)``.
     upper_bound : float, default inf
@@ -33,7 +33,7 @@ class Generator:
     link : PowerIntegral, optional
         For divergences that are a function of ``int p^a q^(1-a)``: that function.
     curvature : float, optional
-        f''(1), by differences of `derivative` when left out.
+        Second derivative of f at 1, by differences of `derivative` when left out.
     unit : str, default ""
         ``"nats"`` for divergences measured with logarithms, else empty.
 

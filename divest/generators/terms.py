@@ -109,18 +109,46 @@ class PowerIntegral:
     logarithmic: bool
 
     def value(self, integral: float) -> float:
-        """The divergence at T; NaN where the logarithm of T does not exist."""
+        """The divergence at T.
+
+        Parameters
+        ----------
+        integral : float
+            The integral T.
+
+        Returns
+        -------
+        float
+            The divergence; NaN where the logarithm of T does not exist.
+        """
         if not self.logarithmic:
             return float(self.scale * (integral - 1.0))
         return float(self.scale * np.log(integral)) if integral > 0 else float("nan")
 
     def slope(self, integral: float) -> float:
-        """Derivative of `value` in T."""
+        """Derivative of `value` in T.
+
+        Parameters
+        ----------
+        integral : float
+            The integral T.
+
+        Returns
+        -------
+        float
+            The derivative; NaN where the logarithm of T does not exist.
+        """
         if not self.logarithmic:
             return self.scale
         return self.scale / integral if integral > 0 else float("nan")
 
     def terms(self) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
-        """One-step terms of T at the rows of P and of Q."""
+        """One-step terms of T at the rows of P and of Q.
+
+        Returns
+        -------
+        tuple of tuple of Term
+            Those at the rows of P, then those at the rows of Q.
+        """
         a = self.alpha
         return (Power(a, a - 1.0),), (Power(1.0 - a, a),)

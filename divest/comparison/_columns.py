@@ -11,7 +11,7 @@ import pandas as pd
 from divest._results import EstimateResult, TrustWarning
 from divest._samples import as_numbers, category_counts
 from divest._validation import check_finite
-from divest.comparison.joint import MIN_ROWS
+from divest.comparison._joint import MIN_ROWS
 from divest.discrete import f_divergence, g_test
 from divest.divergence import NearestNeighborRatioDivergence
 from divest.generators import Generator
