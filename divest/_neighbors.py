@@ -84,8 +84,10 @@ class NeighborIndex:
 
 
 def _unit(rows: np.ndarray) -> float:
-    """A power of two near the spread of the rows."""
-    spread = float((rows.max(axis=0) / 2 - rows.min(axis=0) / 2).max())
+    """A power of two near the spread of the rows, in which no value overflows."""
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    spread = float((high / 2 - low / 2).max())
+    spread = max(spread, float(np.maximum(-low, high).max()) * 2.0**-900) if spread > 0 else 0.0
     return float(2.0 ** np.clip(np.floor(np.log2(spread)), -1000, 1000)) if spread > 0 else 1.0
 
 
@@ -110,6 +112,8 @@ class _Tree:
         return self._tree.indices
 
     def query(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        # farther out all points are equally far, and squares would overflow
+        queries = np.clip(queries, self._tree.mins - 1e150, self._tree.maxes + 1e150)
         distances, indices = self._tree.query(queries, range(1, k + 1), p=self._power)
         return distances, indices.astype(np.int32)
 

@@ -288,11 +288,60 @@ def within(queries, points, members, power, reach):
     power : 1, 2, or 0 for the largest coordinate
     reach : (m,), the largest distance that counts
     """
+    columns, gaps = np.ascontiguousarray(points.T), np.empty(points.shape[0])
     farthest, count = np.zeros(queries.shape[0]), np.zeros(queries.shape[0], np.int64)
     for i in range(queries.shape[0]):
-        for j in range(points.shape[0]):
-            gap = distance(queries[i], points[j], power)
+        gaps[:] = 0.0
+        for c in range(columns.shape[0]):
+            here = queries[i, c]
+            for j in range(gaps.shape[0]):
+                gap = abs(columns[c, j] - here)
+                if power == 2:
+                    gaps[j] += gap * gap
+                elif power == 1:
+                    gaps[j] += gap
+                else:
+                    gaps[j] = max(gaps[j], gap)
+        for j in range(gaps.shape[0]):
+            gap = math.sqrt(gaps[j]) if power == 2 else gaps[j]
             if gap <= reach[i]:
                 farthest[i] = max(farthest[i], gap)
                 count[i] += members[j]
     return farthest, count
+
+
+@kernel
+def closed_intervals(values, point_of_row, ks, tie):
+    """Closed balls on a line: intervals around each point that hold k rows beside its own.
+
+    For each k the window of k + 1 rows slides to the right with its centre.
+
+    Parameters
+    ----------
+    values : (points,), increasing
+    point_of_row : (rows,), the point of each row, in the same order
+    ks : numbers of rows, of which one at the centre does not count
+    tie : relative tolerance within which distances are equal
+
+    Returns
+    -------
+    lefts, rights : (points, len(ks)) int64, the ball holds the points left <= j < right
+    """
+    n, n_rows = values.shape[0], point_of_row.shape[0]
+    lefts = np.empty((n, ks.shape[0]), np.int64)
+    rights = np.empty((n, ks.shape[0]), np.int64)
+    for b in range(ks.shape[0]):
+        first, k = 0, ks[b]
+        for i in range(n):
+            here = values[i]
+            while (first + k + 1 < n_rows and here - values[point_of_row[first]]
+                   > values[point_of_row[first + k + 1]] - here):
+                first += 1
+            left, right = point_of_row[first], point_of_row[first + k] + 1
+            reach = max(here - values[left], values[right - 1] - here) * (1.0 + tie)
+            while left > 0 and here - values[left - 1] <= reach:
+                left -= 1
+            while right < n and values[right] - here <= reach:
+                right += 1
+            lefts[i, b], rights[i, b] = left, right
+    return lefts, rights

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from divest import _kernels
-from divest._neighbors import NeighborIndex
+from divest._neighbors import TIE, NeighborIndex
 from divest._resampling import run_tasks
 
 KEPT_MEMBERS = 5e7  # neighbour lists are kept up to this many entries, beyond it searched again
@@ -56,50 +56,55 @@ class LabelledGraph:
         n_points = len(self.index.points)
         self.p_at_point = np.bincount(self.index.point_of_row[is_p], minlength=n_points)
         self._kept: list[Block] | None = None
-        self._count()
+        both = np.unique(np.concatenate([ks, ks + 1]))
+        self._fill_sides(*self._counts(both), both)
 
     # ------------------------------------------------------------ balls
     def blocks(self) -> Iterator[Block]:
         """Centres, near points and ends of the balls of each k, in a fixed order."""
-        return (block for block, _ in self._searched()) if self._kept is None else iter(self._kept)
+        if self._kept is not None:
+            return iter(self._kept)
+        return (block for block, _ in self._searched(self.ks))
 
-    def _searched(self) -> Iterator[tuple[Block, np.ndarray]]:
-        """The blocks, searched afresh, each with the ends of the balls of k and of k + 1."""
+    def _searched(self, ks: np.ndarray) -> Iterator[tuple[Block, np.ndarray]]:
+        """The blocks, searched afresh, each with the ends of the balls of `ks`."""
         index, order = self.index, self.index.order
-        both = np.unique(np.concatenate([self.ks, self.ks + 1]))
-        size = max(64, min(4096, int(_MEMBERS_PER_BLOCK / (both[-1] + 2))))
-        tasks = [(index, order[s:s + size], both) for s in range(0, len(order), size)]
-        at_k = np.searchsorted(both, self.ks)
+        size = max(64, min(4096, int(_MEMBERS_PER_BLOCK / (ks[-1] + 2))))
+        tasks = [(index, order[s:s + size], ks) for s in range(0, len(order), size)]
+        at_k = np.searchsorted(ks, self.ks)
         for found in run_tasks(_search_block, tasks, len(tasks), n_jobs=self.n_jobs):
             for centers, indices, ends in found:
                 yield (centers, indices, np.ascontiguousarray(ends[:, at_k])), ends
 
-    def _count(self) -> None:
-        """Counts in every ball; keep the lists where they are not too long."""
+    def _counts(self, both: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """P-rows and all rows in the ball of each of `both`, the row itself among them.
+
+        Keeps the lists of near points where they are not too long.
+        """
         index, loops = self.index, _kernels.neighbors
-        both = np.unique(np.concatenate([self.ks, self.ks + 1]))
-        at_k, at_next = np.searchsorted(both, self.ks), np.searchsorted(both, self.ks + 1)
         shape = (len(index.points), len(both))
         in_p, in_all = np.empty(shape, np.int64), np.empty(shape, np.int64)
-        keep = shape[0] * float(both[-1]) <= KEPT_MEMBERS
-        kept, members = [], 0
-        for block, ends in self._searched():
+        kept, members = [], shape[0] * float(both[-1])
+        single = index.multiplicity.max() == 1
+        for block, ends in self._searched(both):
             centers, indices, _ = block
             in_p[centers] = loops.ball_sums(indices, ends, self.p_at_point)
-            in_all[centers] = (ends if index.multiplicity.max() == 1 else
-                               loops.ball_sums(indices, ends, index.multiplicity))
-            members += indices.size
-            if keep and members <= KEPT_MEMBERS:
+            in_all[centers] = ends if single else loops.ball_sums(indices, ends, index.multiplicity)
+            if members <= KEPT_MEMBERS:
                 kept.append(block)
-        if keep and members <= KEPT_MEMBERS:
+        if members <= KEPT_MEMBERS:
             self._kept = kept
-        in_all -= 1  # the row itself
-        K, C = in_all[:, at_k], in_p[:, at_k]
+        return in_p, in_all
+
+    def _fill_sides(self, in_p: np.ndarray, in_all: np.ndarray, both: np.ndarray) -> None:
+        """Counts at the rows of P and of Q, and after the deletion of a row of the ball."""
+        at_k, at_next = np.searchsorted(both, self.ks), np.searchsorted(both, self.ks + 1)
+        rows = in_all - 1  # the row itself
+        K, C = rows[:, at_k], in_p[:, at_k]
         tied = K > self.ks
-        K_next = np.where(tied, K, in_all[:, at_next])
-        C_next = np.where(tied, C, in_p[:, at_next])
+        K_next, C_next = np.where(tied, K, rows[:, at_next]), np.where(tied, C, in_p[:, at_next])
         sides = []
-        for at_point, own in ((self.p_at_point, 1), (index.multiplicity - self.p_at_point, 0)):
+        for at_point, own in ((self.p_at_point, 1), (self.index.multiplicity - self.p_at_point, 0)):
             points = np.flatnonzero(at_point)
             sides.append(Side(points, at_point[points], C[points] - own, K[points],
                               C_next[points] - own, K_next[points]))
@@ -139,6 +144,46 @@ class LabelledGraph:
                 C[start + near] = loops.ball_sums(indices, ends, self.p_at_point)[:, 0]
                 K[start + near] = loops.ball_sums(indices, ends, index.multiplicity)[:, 0]
         return C, K
+
+
+class LabelledLine(LabelledGraph):
+    """The graph of one column: balls are intervals, so no lists of near points are needed."""
+
+    def _counts(self, both: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        index = self.index
+        self._order = np.argsort(index.points[:, 0])
+        values = np.ascontiguousarray(index.points[self._order, 0])
+        rows = np.repeat(np.arange(len(values)), index.multiplicity[self._order])
+        lefts, rights = _kernels.neighbors.closed_intervals(values, rows, both, TIE)
+        at_k = np.searchsorted(both, self.ks)
+        self._lefts, self._rights = lefts[:, at_k], rights[:, at_k]
+        counts = []
+        for at_point in (self.p_at_point, index.multiplicity):
+            below = np.r_[0, np.cumsum(at_point[self._order])]
+            unsorted = np.empty_like(lefts)
+            unsorted[self._order] = below[rights] - below[lefts]
+            counts.append(unsorted)
+        return counts[0], counts[1]
+
+    def scatter(self, changes: np.ndarray) -> np.ndarray:
+        """As for any graph, by sums over intervals."""
+        n_points, _, columns = changes.shape
+        ordered = changes[self._order]
+        own = ordered - np.concatenate([ordered[:, 1:], np.zeros((n_points, 1, columns))], axis=1)
+        steps = np.zeros((n_points + 1, columns))
+        for b, c in np.ndindex(own.shape[1:]):
+            enter = np.bincount(self._lefts[:, b], own[:, b, c], n_points + 1)
+            steps[:, c] += enter - np.bincount(self._rights[:, b], own[:, b, c], n_points + 1)
+        out = np.empty((n_points, columns))
+        out[self._order] = np.cumsum(steps[:-1], axis=0) - ordered[:, 0]
+        return out
+
+
+def labelled_graph(rows: np.ndarray, is_p: np.ndarray, ks: np.ndarray, *,
+                   metric: str = "euclidean", n_jobs: int | None = None) -> LabelledGraph:
+    """The graph of the pooled sample; all metrics are one on a single column."""
+    kind = LabelledLine if rows.shape[1] == 1 else LabelledGraph
+    return kind(rows, is_p, ks, metric=metric, n_jobs=n_jobs)
 
 
 def _search_block(index: NeighborIndex, centers: np.ndarray, ks: np.ndarray) -> list[Block]:

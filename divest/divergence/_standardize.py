@@ -30,16 +30,18 @@ class Standardizer:
     @classmethod
     def from_rows(cls, rows: np.ndarray, method: str | None) -> Standardizer:
         """Learn the map from the pooled rows."""
-        varies = rows.max(axis=0) > rows.min(axis=0)
-        center, dimension = rows.mean(axis=0), max(1, int(varies.sum()))
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        varies = high > low
+        center, dimension = low / 2 + high / 2, max(1, int(varies.sum()))
         if method is None:
             return cls(center, None, dimension)
-        spread = np.where(varies, rows.std(axis=0), 1.0)
-        spread = np.where(spread > 0, spread, 1.0)
+        reach = np.where(varies, high / 2 - low / 2, 1.0)  # squares of rows/reach do not overflow
+        centered = (rows - center) / reach * varies
+        spread = np.where(varies, centered.std(axis=0), 1.0)
         if method == "std":
-            return cls(center, np.where(varies, 1.0 / spread, 0.0), dimension)
-        matrix = _whitening((rows - center) / spread * varies)
-        return cls(center, matrix / spread[:, None], max(1, matrix.shape[1]))
+            return cls(center, varies / spread / reach, dimension)
+        matrix = _whitening((centered - centered.mean(axis=0)) / spread)
+        return cls(center, matrix / spread[:, None] / reach[:, None], max(1, matrix.shape[1]))
 
     def transform(self, rows: np.ndarray) -> np.ndarray:
         """Scaled rows."""

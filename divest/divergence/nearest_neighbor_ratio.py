@@ -23,7 +23,7 @@ from divest._validation import (
 from divest.divergence._debias import debiased_log, debiased_power, smoothed_ratio
 from divest.divergence._diagnostics import graph_diagnostics, saturated_share
 from divest.divergence._ensemble import auto_neighbors, ensemble_weights
-from divest.divergence._graph import LabelledGraph
+from divest.divergence._graph import labelled_graph
 from divest.divergence._ratio import (
     donsker_varadhan,
     donsker_varadhan_path,
@@ -190,7 +190,7 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
         self.n_neighbors_ = self._neighbor_counts()
         self.weights_ = ensemble_weights(self.ensemble, self.n_neighbors_,
                                          min(self.n_samples_), self.dimension_)
-        self._graph = LabelledGraph(self._standardizer.transform(X), is_p, self.n_neighbors_,
+        self._graph = labelled_graph(self._standardizer.transform(X), is_p, self.n_neighbors_,
                                     metric=self.metric, n_jobs=self.n_jobs)
         self._store(self._estimate(generator), generator)
         warn_if_doubtful(self.result_.diagnostics, self.result_.method)

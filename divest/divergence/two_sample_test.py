@@ -21,7 +21,7 @@ from divest._validation import (
     check_two_samples,
 )
 from divest.divergence._debias import debiased, debiased_log
-from divest.divergence._graph import LabelledGraph
+from divest.divergence._graph import labelled_graph
 from divest.divergence._one_step import class_constants
 from divest.divergence._permutation import (
     LANES,
@@ -173,7 +173,7 @@ class DivergenceTwoSampleTest(TwoSampleMixin, BaseEstimator):
         blocks = None if groups is None else check_row_groups(groups, is_p)
         self.n_neighbors_ = self._scales(len(X))
         rows = Standardizer.from_rows(X, self.standardize).transform(X)
-        self._graph = LabelledGraph(rows, is_p, self.n_neighbors_, metric=self.metric,
+        self._graph = labelled_graph(rows, is_p, self.n_neighbors_, metric=self.metric,
                                     n_jobs=self.n_jobs)
         self._terms = linear_terms(generator)
         root = root_sequence(self.random_state)

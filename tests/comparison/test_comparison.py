@@ -1,4 +1,4 @@
-"""compare: the joint table, the columns, missing values, kinds of column, errors, no false alarms."""
+"""compare: joint table, columns, missing values, kinds of column, errors, no false alarms."""
 
 import numpy as np
 import pandas as pd

@@ -163,7 +163,7 @@ def test_more_than_255_equal_rows_are_counted_right(rng):
     counts = np.array([[np.sum(P == v), np.sum(Q == v)] for v in (0.0, 1.0)])
     assert counts.min() > 255
     assert 0.01 <= test.pvalue_ <= 1.0
-    # every ball is the atom: with hellinger's exact one-step terms the statistic is near the counts'
+    # every ball is the atom, so the statistic is near the distance of the counts
     shares = counts / counts.sum(axis=0)
     plain = 1.0 - np.sqrt(shares.prod(axis=1)).sum()
     assert_allclose(test.path_["statistic"], plain, atol=2e-3)
