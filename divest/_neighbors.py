@@ -34,6 +34,8 @@ class NeighborIndex:
         self.unit = _unit(rows)
         scaled = self.transform(rows)
         self.points, self.point_of_row, self.multiplicity = _collapse(scaled)
+        # farther out all points are equally far, and squares would overflow
+        self._box = self.points.min(axis=0) - 1e150, self.points.max(axis=0) + 1e150
         low_dimension = rows.shape[1] <= TREE_MAX_DIMENSION
         if low_dimension:
             self._search: _Tree | _BruteForce = _Tree(self.points, METRICS[metric])
@@ -51,6 +53,7 @@ class NeighborIndex:
 
     def query(self, queries: np.ndarray, n_points: int) -> tuple[np.ndarray, np.ndarray]:
         """Distances (in `unit`) and indices of the nearest points, in order; (m, n_points) each."""
+        queries = np.clip(queries, *self._box)
         return self._search.query(queries, min(n_points, len(self.points)))
 
     def balls(self, queries: np.ndarray, ks: np.ndarray, own: int) -> Iterator[
@@ -112,8 +115,6 @@ class _Tree:
         return self._tree.indices
 
     def query(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        # farther out all points are equally far, and squares would overflow
-        queries = np.clip(queries, self._tree.mins - 1e150, self._tree.maxes + 1e150)
         distances, indices = self._tree.query(queries, range(1, k + 1), p=self._power)
         return distances, indices.astype(np.int32)
 

@@ -162,7 +162,7 @@ class EstimateResult(_Table):
     standard_error: float
     method: str
     n_samples: tuple[int, ...]
-    diagnostics: tuple[Diagnostic, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
     confidence_level: float = 0.95
     bounds: tuple[float, float] = (-inf, inf)
     unit: str = ""
@@ -254,7 +254,7 @@ class HypothesisResult(_Table):
     null_distribution: np.ndarray = field(repr=False, compare=False)
     n_resamples: int
     seed: int | None = None
-    diagnostics: tuple[Diagnostic, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
 
     def __iter__(self) -> Iterator[float]:
         return iter((self.statistic, self.pvalue))

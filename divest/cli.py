@@ -103,10 +103,10 @@ def _add_compare(commands: Any) -> None:
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Defaults in the help, but none for flags."""
+    """Defaults in the help, where there is one to show."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.const is True else super()._get_help_string(action)
+        return super()._get_help_string(action) if action.default else action.help
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -45,11 +45,13 @@ def compare_column(p: pd.Series, q: pd.Series, kind: str, generator: Generator, 
 def adjust(table: pd.DataFrame, level: float) -> pd.DataFrame:
     """The table with adjusted p-values and the verdict, the most significant columns first.
 
-    A column with missing values enters with twice the smaller of its two p-values.
+    A column with missing values enters with twice the smaller of its two p-values, unless so few
+    are missing that Fisher's test could not reject whatever their split (Tarone 1990).
     """
     from statsmodels.stats.multitest import multipletests
 
-    both = table[["pvalue", "missing_pvalue"]].to_numpy(float)
+    both = table[["pvalue", "missing_pvalue"]].to_numpy(float, copy=True)
+    both[[not _may_reject(row, level) for row in table.itertuples()], 1] = np.nan
     count = np.maximum((~np.isnan(both)).sum(axis=1), 1)
     combined = np.minimum(1.0, np.where(np.isnan(both), np.inf, both).min(axis=1) * count)
     tested = ~np.isnan(both).all(axis=1)
@@ -76,16 +78,27 @@ def _missing(p: pd.Series, q: pd.Series) -> dict[str, Any]:
     return {"missing_reference": counts[0], "missing_current": counts[1], "missing_pvalue": pvalue}
 
 
+def _may_reject(row: Any, level: float) -> bool:
+    """Whether the missing values are enough for Fisher's test to reject at all."""
+    from scipy.stats import fisher_exact
+
+    missing = row.missing_reference + row.missing_current
+    extremes = [min(missing, row.n_reference), max(0, missing - row.n_current)]
+    tables = [[[q, row.n_reference - q], [missing - q, row.n_current - missing + q]]
+              for q in extremes]
+    return missing > 0 and min(fisher_exact(table).pvalue for table in tables) <= level
+
+
 def _numeric(p: np.ndarray, q: np.ndarray, generator: Generator, level: float) -> dict[str, Any]:
     """One-dimensional divergence, and the test of Kolmogorov and Smirnov."""
     from scipy.stats import ks_2samp
 
     test = ks_2samp(p, q)
-    out: dict[str, Any] = {"test": "Kolmogorov-Smirnov", "statistic": float(test.statistic),
+    out: dict[str, Any] = {"test": "KS", "statistic": float(test.statistic),
                            "pvalue": float(test.pvalue)}
     if min(len(p), len(q)) < MIN_ROWS:
         return out | {"trusted": False}
-    model = NearestNeighborRatioDivergence(generator, confidence_level=1 - level)
+    model = NearestNeighborRatioDivergence(generator, confidence_level=1 - level, clip=True)
     with warnings.catch_warnings():  # the column `trusted` says it
         warnings.simplefilter("ignore", TrustWarning)
         result = model.fit_samples(p, q).result_
@@ -99,9 +112,10 @@ def _counts(p: pd.Series, q: pd.Series, level: float, n_resamples: int,
     new = set(p.dropna().astype(str)) - set(q.dropna().astype(str))
     test = g_test(counts["p"], counts["q"], n_resamples=n_resamples, random_state=random_state)
     result = f_divergence(counts["p"], counts["q"], COUNT_DIVERGENCE, confidence_level=1 - level)
-    return {"test": test.method, "statistic": test.statistic, "pvalue": test.pvalue,
+    name = "G" if not test.n_resamples else "G permutation"
+    return {"test": name, "statistic": test.statistic, "pvalue": test.pvalue,
             "new_categories": len(new), "trusted": result.trusted,
-            **_estimate(COUNT_DIVERGENCE, result, result.corrected)}
+            **_estimate(COUNT_DIVERGENCE, result, max(result.corrected, 0.0))}
 
 
 def _estimate(name: str, result: EstimateResult, estimate: float) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def compare_jointly(p: pd.DataFrame, q: pd.DataFrame, kinds: dict[Any, str],
     test = DivergenceTwoSampleTest(n_resamples=n_resamples, standardize=standardize,
                                    random_state=random_state, n_jobs=n_jobs, progress=progress)
     model = NearestNeighborRatioDivergence(wanted[0], standardize=standardize, n_jobs=n_jobs,
-                                           confidence_level=1 - level)
+                                           confidence_level=1 - level, clip=True)
     complete = Diagnostic("complete_rows", min(shares), 0.9, min(shares) >= 0.9,
                           "many rows have missing numbers and were left out of the joint analysis; "
                           "if they differ from the others, so does the answer")

@@ -10,8 +10,12 @@ import pandas as pd
 from divest._results import HypothesisResult
 
 _JOINT = ["divergence", "estimate", "standard_error", "low", "high", "unit", "pvalue", "trusted"]
-_COLUMNS = ["column", "kind", "divergence", "estimate", "low", "high", "test", "pvalue",
-            "pvalue_adjusted", "drift", "trusted"]
+_COLUMNS = {name: name for name in ("column", "kind", "divergence", "estimate", "low", "high",
+                                    "test", "pvalue")}
+_COLUMNS |= {"missing_pvalue": "missing", "pvalue_adjusted": "adjusted", "drift": "drift",
+             "trusted": "trusted"}
+_READ = ("P-values ask whether there is any difference, intervals how large it is; adjusted ones "
+         "allow for the number of columns and for missing values.")
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,8 @@ class Comparison:
         Level of the tests.
     unmatched : tuple of str
         Columns that only one table has.
-    n_samples : tuple of int
-        Rows of the current and of the reference table.
+    n_reference, n_current : int
+        Rows of the tables.
 
     Examples
     --------
@@ -57,7 +61,8 @@ class Comparison:
     test: HypothesisResult | None
     level: float
     unmatched: tuple[str, ...]
-    n_samples: tuple[int, int]
+    n_reference: int
+    n_current: int
 
     @property
     def drift(self) -> bool:
@@ -108,19 +113,20 @@ class Comparison:
         str
             Text to print.
         """
-        n_current, n_reference = self.n_samples
-        parts = [f"{n_current} current rows against {n_reference} reference rows.", self.verdict]
+        parts = [f"{self.n_current} current rows against {self.n_reference} reference rows.",
+                 self.verdict]
         if not self.joint.empty:
             parts += ["", f"Joint distribution of {self.joint['n_columns'].iloc[0]} numeric columns"
                       f" (complete rows: {self.joint['n_current'].iloc[0]} current, "
                       f"{self.joint['n_reference'].iloc[0]} reference)", _plain(self.joint[_JOINT])]
-        parts += ["", "Columns", _plain(self.columns[_COLUMNS]), *_notes(self)]
+        parts += ["", "Columns", _plain(self.columns[list(_COLUMNS)].rename(columns=_COLUMNS)),
+                  "", *_notes(self)]
         return "\n".join(parts)
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<li>{escape(line)}</li>" for line in _notes(self) if line)
+        notes = "".join(f"<li>{escape(line)}</li>" for line in _notes(self))
         return (f"<p><b>{escape(self.verdict)}</b></p>{self.joint.to_html(index=False)}"
-                f"{self.columns.to_html(index=False)}{f'<ul>{notes}</ul>' if notes else ''}")
+                f"{self.columns.to_html(index=False)}<ul>{notes}</ul>")
 
 
 def _difference(comparison: Comparison) -> str:
@@ -133,9 +139,9 @@ def _difference(comparison: Comparison) -> str:
     total = len(comparison.columns)
     if drifting:
         named = ", ".join(map(str, drifting[:5])) + (" ..." if len(drifting) > 5 else "")
-        parts.append(f"{len(drifting)} of {total} columns drift: {named}.")
+        parts.append(f"{len(drifting)} of {total} columns drift by themselves: {named}.")
     else:
-        parts.append(f"None of {total} columns drifts.")
+        parts.append(f"None of {total} columns drifts by itself.")
     return " ".join(parts)
 
 
@@ -146,16 +152,16 @@ def _trust(comparison: Comparison) -> str:
         return ""
     doubtful = joint.loc[~joint["trusted"], "divergence"].tolist()
     if not doubtful:
-        return "The distances can be trusted at this size."
+        return "The joint distances can be trusted at this size."
     if len(doubtful) == len(joint):
-        return "The distances cannot be trusted at this size: see the advice below."
-    return f"These distances cannot be trusted at this size: {', '.join(doubtful)}."
+        return "The joint distances cannot be trusted at this size: see the advice."
+    return f"These joint distances cannot be trusted at this size: {', '.join(doubtful)}."
 
 
 def _notes(comparison: Comparison) -> list[str]:
     """Advice of the failed diagnostics, and what was left out."""
     failed = comparison.diagnostics[~comparison.diagnostics["passed"]]
-    lines = []
+    lines = [_READ]
     for name, rows in failed.groupby("name", sort=False):
         who = ", ".join(rows["divergence"])
         value, advice = rows["value"].iloc[0], rows["advice"].iloc[0]
@@ -165,7 +171,7 @@ def _notes(comparison: Comparison) -> list[str]:
               for row in new.itertuples()]
     if comparison.unmatched:
         lines.append(f"Not compared, in one table only: {', '.join(comparison.unmatched)}.")
-    return ["", *lines] if lines else []
+    return lines
 
 
 def _plain(frame: pd.DataFrame) -> str:

@@ -78,8 +78,9 @@ def compare(reference: Any, current: Any, *, columns: Iterable[str] | None = Non
     are tested by Kolmogorov and Smirnov, numbers with at most 20 distinct values and categories by
     the G test (by permutation where a cell is small; categories with fewer than five rows in both
     tables together share one cell). Where values are missing, Fisher's exact test compares how
-    often, and the column's p-value is twice the smaller of the two. P-values are adjusted over
-    columns by Benjamini and Hochberg [1]_. Rows must be independent.
+    often; if it could reject at all, the column enters the adjustment with twice the smaller of its
+    two p-values. P-values are adjusted over columns by Benjamini and Hochberg [1]_. Estimates and
+    intervals are cut to the range of the divergence. Rows must be independent.
 
     References
     ----------
@@ -116,7 +117,7 @@ def compare(reference: Any, current: Any, *, columns: Iterable[str] | None = Non
                            n_resamples=n_resamples, random_state=_column_seed(root, i))
             for i, name in enumerate(names)]
     comparison = Comparison(joint, adjust(pd.DataFrame(rows), level), diagnostics, test, level,
-                            unmatched, (len(p), len(q)))
+                            unmatched, len(q), len(p))
     if not joint.empty and not joint["trusted"].iloc[0]:
         warnings.warn(f"compare: {comparison.verdict} Doubtful: "
                       f"{joint['failed_diagnostics'].iloc[0]}.", TrustWarning, stacklevel=2)

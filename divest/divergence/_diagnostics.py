@@ -27,12 +27,12 @@ def graph_diagnostics(graph: LabelledGraph, generator: Generator, dimension: flo
         found.append(Diagnostic(
             "reference_mass", mass, 0.7, mass >= 0.7,
             "part of one sample lies where the other has no rows, so the estimate is a lower bound "
-            "only; use a bounded divergence (hellinger, jensen_shannon) or more data"))
+            "only; use larger n_neighbors, more data, or a bounded divergence"))
     saturated = float(saturated_share(graph)[-1])
     found.append(Diagnostic(
         "saturated_share", saturated, 0.02, saturated <= 0.02,
-        "rows with neighbours from their own sample only: lower bound only; use more data, for kl "
-        "also form='donsker_varadhan'"))
+        "rows with neighbours from their own sample only: lower bound only; use larger n_neighbors "
+        "or more data"))
     found.append(resolution_diagnostic(graph.n_p, graph.n_q, dimension))
     norm = float(np.linalg.norm(weights))
     found.append(Diagnostic("weight_norm", norm, 10.0, norm <= 10.0,
@@ -84,9 +84,16 @@ def integral_diagnostic(integral: float) -> Diagnostic:
                       "too heavy for this order; use an alpha nearer to 1")
 
 
-def shift_diagnostic(shift: float, error: float) -> Diagnostic:
-    """Extrapolated minus averaged estimate, in standard errors of that difference."""
-    ratio = abs(shift) / error if error > 0 else (0.0 if shift == 0 else float("inf"))
+def shift_diagnostic(shift: float, error: float, scale: float) -> Diagnostic:
+    """Extrapolated minus averaged estimate, in standard errors of that difference.
+
+    A difference below 1e-10 of `scale`, the size of the estimates, is rounding (atoms: the balls of
+    all k are the same).
+    """
+    if abs(shift) <= 1e-10 * scale:
+        ratio = 0.0
+    else:
+        ratio = abs(shift) / error if error > 0 else float("inf")
     return Diagnostic("extrapolation_shift", ratio, 2.0, bool(ratio <= 2.0),
                       "the estimate still moves with the number of neighbours: smoothing bias; "
                       "use more data or fewer columns")

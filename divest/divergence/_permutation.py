@@ -85,5 +85,5 @@ def distinct_permutations(is_p: np.ndarray, blocks: list[np.ndarray] | None,
     count = float(np.round(np.exp(min(log_count, 700.0))))
     return Diagnostic(
         "distinct_permutations", count, float(n_resamples), count >= n_resamples,
-        f"only {count:.0f} distinct labellings exist, so the p-value cannot be small; use more "
+        "fewer distinct labellings exist than were drawn, so the p-value cannot be small; use more "
         "rows or coarser groups")

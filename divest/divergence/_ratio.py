@@ -87,4 +87,5 @@ def _error(graph: LabelledGraph, at_p: Terms, at_q: Terms, along: np.ndarray, we
         return float(jackknife(graph, at_p, at_q, weights[:, None])[0]), []
     shift = extrapolation_weights(graph.ks, dimension) - average_weights(graph.ks)
     errors = jackknife(graph, at_p, at_q, np.column_stack([weights, shift]))
-    return float(errors[0]), [shift_diagnostic(float(shift @ along), float(errors[1]))]
+    return float(errors[0]), [
+        shift_diagnostic(float(shift @ along), float(errors[1]), float(np.abs(along).max()))]

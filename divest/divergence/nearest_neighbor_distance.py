@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from divest import _kernels
 from divest._base import TwoSampleMixin
-from divest._neighbors import METRICS, TIE, NeighborIndex
+from divest._neighbors import METRICS, TIE, TREE_MAX_DIMENSION, NeighborIndex
 from divest._resampling import run_tasks
 from divest._results import EstimateResult, diagnostics_frame, warn_if_doubtful
 from divest._validation import check_integer, check_number, check_option, check_two_samples
@@ -25,7 +25,7 @@ from divest.generators import Generator, Log, Power, PowerIntegral, resolve_gene
 _INTEGRALS = {"hellinger": PowerIntegral(0.5, -1.0, False),
               "chi_square": PowerIntegral(2.0, 1.0, False)}  # 1 - T and T - 1
 _ENTRIES_PER_BLOCK = 2e6
-_LONGEST_LIST = 512  # balls of more points are counted by a look at all points
+_LONGEST_LIST = 512
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore")  # the logarithm of 0, say
 
 
@@ -69,8 +69,8 @@ class NearestNeighborDistanceDivergence(TwoSampleMixin, BaseEstimator):
     estimate_ : float
         The divergence of P from Q.
     standard_error_ : float
-        Its delete-one jackknife standard error; NaN with `bias_reduced`, and where no row can be
-        deleted as `n_neighbors` is one less than the rows.
+        Its delete-one jackknife standard error; NaN with `bias_reduced`, and where `n_neighbors`
+        is one less than the rows.
     confidence_interval_ : tuple of float
         Normal interval at `confidence_level`.
     result_ : EstimateResult
@@ -103,9 +103,9 @@ class NearestNeighborDistanceDivergence(TwoSampleMixin, BaseEstimator):
 
     Notes
     -----
-    Best where the ratio oscillates, in low dimension; the interval does not allow for bias, which
-    grows with it. Where rows lie on a surface, its dimension must be given: the diagnostic
-    ``local_dimension`` then fails for the number of columns. The rows must be independent.
+    Best in low dimension, where the ratio oscillates. The interval does not allow for bias. Where
+    rows lie on a surface, its `dimension` must be given: the diagnostic ``local_dimension`` fails
+    for the number of columns. The rows must be independent.
 
     References
     ----------
@@ -222,8 +222,7 @@ class NearestNeighborDistanceDivergence(TwoSampleMixin, BaseEstimator):
         constant = np.flatnonzero(X.max(axis=0) == X.min(axis=0))
         if self.dimension is None and len(constant):
             names = getattr(self, "feature_names_in_", np.arange(X.shape[1]))[constant].tolist()
-            raise ValueError(f"X has constant columns: {', '.join(map(repr, names))}; drop them, "
-                             "or give the dimension of the data.")
+            raise ValueError(f"X has constant columns: {names}; drop them, or give dimension.")
         return float(self.dimension or standardizer.dimension)
 
     def _search(self, P: np.ndarray, Q: np.ndarray) -> None:
@@ -310,8 +309,7 @@ class _Near(NamedTuple):
         at_point = np.zeros(self.point_of_row.max() + 2)
         for points in self.members:
             at_point += np.bincount(points, changes, len(at_point))
-        passed = at_point[self.point_of_row]
-        return passed - changes if self.own else passed
+        return at_point[self.point_of_row] - (changes if self.own else 0.0)
 
 
 class _Side(NamedTuple):
@@ -347,12 +345,11 @@ def _jackknife(sides: list[_Side], terms: list[tuple], k: int) -> float:
 
 
 def _near(index: NeighborIndex, rows: np.ndarray, k: int, own: int, n_jobs: int | None) -> _Near:
-    search = partial(_near_block, index, k, own)
-    radii, members = _in_blocks(search, [index.transform(rows)], k, n_jobs)
+    radii, members = _in_blocks(partial(_radii, index, k, own), [index.transform(rows)], k, n_jobs)
     return _Near(radii, members, index.point_of_row, own)
 
 
-def _near_block(index: NeighborIndex, k: int, own: int, queries: np.ndarray) -> tuple:
+def _radii(index: NeighborIndex, k: int, own: int, queries: np.ndarray) -> tuple:
     """`radii` and `members` of some rows."""
     distances, points = index.query(queries, k + own + 1)
     held = np.cumsum(index.multiplicity[points], axis=1)
@@ -379,7 +376,9 @@ def _within(index: NeighborIndex, queries: np.ndarray, reach: np.ndarray) -> tup
     """Distance of the farthest row within reach of each query, and the number of rows within."""
     farthest, count = np.zeros(len(queries)), np.zeros(len(queries))
     rows, length = np.arange(len(queries)), 8
-    while len(rows) and length <= _LONGEST_LIST:
+    # a look at all points costs less than longer lists from a tree, or than any by brute force
+    cheap = len(index.points) // 128 if queries.shape[1] <= TREE_MAX_DIMENSION else 0
+    while len(rows) and length <= min(cheap, _LONGEST_LIST):
         distances, points = index.query(queries[rows], length)
         inside = distances <= reach[rows, None]
         farthest[rows] = np.max(distances, axis=1, where=inside, initial=0.0)

@@ -187,9 +187,10 @@ class DivergenceTwoSampleTest(TwoSampleMixin, BaseEstimator):
         Returns
         -------
         DataFrame
-            One row per row of `X`, in its order: sample (its label), contribution (they sum to the
-            statistic at the scale that differs most, or to its mean over scales when
-            ``combine="mean"``) and log_density_ratio (log p/q around the row, itself left out).
+            One row per row of `X`, in its order (after `fit_samples`, the rows of P first): sample
+            (its label), contribution (they sum to the statistic at the scale that differs most, or
+            to its mean over scales when ``combine="mean"``) and log_density_ratio (log p/q around
+            the row, itself left out).
         """
         check_is_fitted(self)
         graph = self._graph
