@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from divest._results import Diagnostic
-from divest.divergence._diagnostics import shift_diagnostic
+from divest.divergence._diagnostics import integral_diagnostic, shift_diagnostic
 from divest.divergence._ensemble import average_weights, extrapolation_weights
 from divest.divergence._graph import LabelledGraph
 from divest.divergence._one_step import Terms, floored_ratio, jackknife, path, plug_in_ratio
@@ -32,9 +32,7 @@ def one_step(graph: LabelledGraph, generator: Generator, weights: np.ndarray,
     if link is None:
         return estimate, error, found
     if np.isnan(link.value(estimate)):
-        found.append(Diagnostic("power_integral", estimate, 0.0, False,
-                                "the integral of p^a q^(1-a) came out negative: the tails are too "
-                                "heavy for this order; use an alpha nearer to 1"))
+        found.append(integral_diagnostic(estimate))
     return link.value(estimate), abs(link.slope(estimate)) * error, found
 
 
