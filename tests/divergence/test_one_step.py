@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import gamma, psi
 
-from divest.divergence._graph import LabelledGraph
+from divest.divergence._graph import labelled_graph
 from divest.divergence._one_step import (
     class_constants,
     jackknife,
@@ -20,6 +20,7 @@ DATA = {  # P and Q of 60 and 80 rows
     "high dimension": lambda Z: np.hstack([Z, np.sin(5 * Z), np.cos(7 * Z), Z**2, Z[:, :1] ** 3]),
     "integers": np.round,
     "tenths": lambda Z: np.round(Z, 1),
+    "one column": lambda Z: Z[:, :1],
     "atoms": lambda Z: np.clip(np.round(Z[:, :1]), -1, 1),
 }
 KS = np.array([3, 10, 20])
@@ -50,7 +51,7 @@ def draw(rng, data, ks=KS):
     Z[:60] += 0.5
     order = rng.permutation(140)
     rows, is_p = DATA[data](Z)[order], (np.arange(140) < 60)[order]
-    return LabelledGraph(rows, is_p, ks), plain.distances_within(rows), is_p
+    return labelled_graph(rows, is_p, ks), plain.distances_within(rows), is_p
 
 
 def terms(name):
@@ -115,7 +116,7 @@ def test_columns_are_estimates_of_their_own(rng):
 def test_two_rows_in_a_sample(rng):
     rows, is_p = rng.normal(size=(9, 2)), np.arange(9) < 2
     ks = np.array([1, 3])
-    graph, matrix = LabelledGraph(rows, is_p, ks), plain.distances_within(rows)
+    graph, matrix = labelled_graph(rows, is_p, ks), plain.distances_within(rows)
     expected = plain.deletion_error(matrix, is_p, ks, [0.5, 0.5], *PLAIN["hellinger"])
     found = jackknife(graph, *terms("hellinger"), np.full((2, 1), 0.5))
     assert_allclose(found, [expected], rtol=1e-12)
@@ -123,5 +124,5 @@ def test_two_rows_in_a_sample(rng):
 
 def test_no_error_where_no_row_differs():
     rows, is_p = np.zeros((50, 2)), np.arange(50) < 20
-    graph = LabelledGraph(rows, is_p, KS)
+    graph = labelled_graph(rows, is_p, KS)
     assert_array_equal(jackknife(graph, *terms("kl"), np.full((3, 1), 1 / 3)), [0])

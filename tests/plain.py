@@ -1,0 +1,149 @@
+"""Slow, obvious twins of the compiled loops: written to be believed, not to be fast."""
+
+import numpy as np
+from numba import config
+from scipy.spatial.distance import cdist
+
+COMPILED = not config.DISABLE_JIT  # without compilation a test takes fewer rows or repetitions
+TIE = 1e-12
+CDIST = {"euclidean": "euclidean", "manhattan": "cityblock", "chebyshev": "chebyshev"}
+POWER = {"euclidean": 2, "manhattan": 1, "chebyshev": 0}
+
+
+def smaller(n, without_compilation):
+    """`n` where loops are compiled, else the other number."""
+    return n if COMPILED else without_compilation
+
+
+# ------------------------------------------------------------ neighbours: distances and balls
+def distance(a, b, metric="euclidean"):
+    gaps = [abs(x - y) for x, y in zip(a, b, strict=True)]
+    if metric == "chebyshev":
+        return max(gaps)
+    return sum(gaps) if metric == "manhattan" else sum(gap**2 for gap in gaps) ** 0.5
+
+
+def distances(queries, points, metric="euclidean"):
+    return cdist(queries, points, CDIST[metric])
+
+
+def distances_within(rows, metric="euclidean"):
+    """Distances between rows; infinite from a row to itself, so that it is never its neighbour."""
+    matrix = distances(rows, rows, metric)
+    np.fill_diagonal(matrix, np.inf)
+    return matrix
+
+
+def nearest(queries, points, k, metric="euclidean"):
+    """Distances and indices of the k nearest by sorting all."""
+    matrix = distances(queries, points, metric)
+    order = np.argsort(matrix, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(matrix, order, axis=1), order
+
+
+def closed_ball(matrix, k):
+    """Which columns lie in each row's closed ball at its k-th distance, ties included."""
+    edge = np.sort(matrix, axis=1)[:, k - 1]
+    return matrix <= edge[:, None] * (1 + TIE)
+
+
+def labelled_counts(matrix, is_p, k):
+    """Rows of P, and all rows, in each closed ball."""
+    ball = closed_ball(matrix, k)
+    return (ball & is_p).sum(axis=1), ball.sum(axis=1)
+
+
+# ------------------------------------------------------------ neighbours: one twin for each loop
+def lowest_of_groups(row, lanes):
+    return [min(row[start::lanes], default=np.inf) for start in range(lanes)]
+
+
+def compact(scores, labels, k, limit, point_slack, query_slack):
+    """Labels of all that may be among the k nearest, or None when others may be, and the limit."""
+    order = sorted(range(len(scores)), key=lambda m: scores[m])
+    first = order[:k]
+    reach = scores[first[-1]] + max(point_slack[labels[m]] for m in first) + query_slack
+    if reach > limit:
+        return None, limit
+    return {labels[m] for m in order if scores[m] <= reach}, reach
+
+
+def ball_end(distances, rows, wanted, all_points):
+    """How many entries of a sorted list the closed ball of `wanted` rows holds; -1: not known."""
+    reached = next((j for j in range(len(rows)) if sum(rows[:j + 1]) >= wanted), None)
+    if reached is None:
+        return -1
+    end = sum(gap <= distances[reached] * (1 + TIE) for gap in distances)
+    return -1 if end == len(rows) < all_points else end
+
+
+def ball_sums(indices, ends, values):
+    return [[sum(values[j] for j in near[:end]) for end in row]
+            for near, row in zip(indices, ends, strict=True)]
+
+
+def scatter(centers, indices, ends, change, n_points):
+    """What each point pays when `change` (points, balls, columns) is due in each single ball."""
+    out = np.zeros((n_points, change.shape[2]))
+    for center, near, row in zip(centers, indices, ends, strict=True):
+        for ball, end in enumerate(row):
+            for j in near[:end]:
+                if j != center:
+                    out[j] += change[center, ball]
+    return out
+
+
+def permuted_sums(centers, indices, ends, members, labels, at_p, at_q):
+    """Sum over rows of a term of (C, ball) for each labelling.
+
+    `labels` (points, lanes) is the number of P-rows at each point, and `at_p` and `at_q` are
+    functions of C and of the centre and the number of the ball.
+    """
+    out = np.zeros((ends.shape[1], labels.shape[1]))
+    for center, near, row in zip(centers, indices, ends, strict=True):
+        for ball, end in enumerate(row):
+            for lane in range(labels.shape[1]):
+                found = sum(int(labels[j, lane]) for j in near[:end])
+                for is_p in [True] * labels[center, lane] + [False] * (
+                        members[center] - labels[center, lane]):
+                    term = at_p(found - 1, center, ball) if is_p else at_q(found, center, ball)
+                    out[ball, lane] += term
+    return out
+
+
+def closed_intervals(values, k):
+    """First and last + 1 of the sorted distinct values in each closed ball, its centre's beside."""
+    distinct, counts = np.unique(values, return_counts=True)
+    matrix = np.repeat(np.abs(distinct[:, None] - distinct), counts, axis=1)
+    edge = np.sort(matrix, axis=1)[:, k]  # the first row at the centre does not count
+    inside = np.abs(distinct[:, None] - distinct) <= edge[:, None] * (1 + TIE)
+    return inside.argmax(axis=1), len(distinct) - inside[:, ::-1].argmax(axis=1)
+
+
+def within(queries, points, members, metric, reach):
+    """Farthest distance within reach of each query, and the rows there."""
+    matrix = distances(queries, points, metric)
+    inside = matrix <= np.asarray(reach)[:, None]
+    return np.where(inside, matrix, 0.0).max(axis=1), inside @ members
+
+
+# ------------------------------------------------------------ one-step estimates
+def one_step(matrix, is_p, k, at_p, at_q, constants=None):
+    """Mean of at_p(C, K, c) over P-rows plus mean of at_q(C, K, c) over Q-rows."""
+    n, m = is_p.sum(), (~is_p).sum()
+    c_p, c_q = constants or (m / (n - 1), (m - 1) / n)
+    C, K = labelled_counts(matrix, is_p, k)
+    return at_p(C[is_p], K[is_p], c_p).mean() + at_q(C[~is_p], K[~is_p], c_q).mean()
+
+
+def deletion_error(matrix, is_p, ks, weights, at_p, at_q):
+    """Delete-one jackknife error of a weighted sum over k, by deleting each row in turn."""
+    n, m = is_p.sum(), (~is_p).sum()
+    constants = m / (n - 1), (m - 1) / n  # those of the whole sample stay
+    left = np.empty(n + m)
+    for row in range(n + m):
+        keep = np.arange(n + m) != row
+        left[row] = sum(
+            w * one_step(matrix[np.ix_(keep, keep)], is_p[keep], k, at_p, at_q, constants)
+            for k, w in zip(ks, weights, strict=True))
+    return np.sqrt((n - 1) * np.var(left[is_p]) + (m - 1) * np.var(left[~is_p]))

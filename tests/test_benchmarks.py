@@ -1,0 +1,74 @@
+"""The benchmarks run, on samples too small to time anything."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = {
+    "neighbors": {
+        "rows": (60,), "queries": 40, "columns": (1, 9), "neighbors": (5,), "high": 80,
+        "duplicates": 60, "switch_columns": (2, 9), "switch_queries": 128, "loops": 200,
+        "rounds": 1, "budget": 0.0,
+    },
+    "divergence": {
+        "fit": 60, "permutations": 9, "rows": (60,), "columns": (1, 9), "queries": 40,
+        "peers": ((30, 40),), "peer_columns": (2,), "samples": 2, "loops": 400, "rounds": 1,
+        "budget": 0.0, "fit_budget": 0.0,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def families(monkeypatch):
+    """The two families, with tiny samples."""
+    if not (ROOT / "benchmarks").is_dir():
+        pytest.skip("benchmarks are not here")
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks import divergence, neighbors
+
+    found = {"neighbors": neighbors, "divergence": divergence}
+    for name, family in found.items():
+        monkeypatch.setattr(family, "QUICK", replace(family.QUICK, **TINY[name]))
+    return found
+
+
+def test_neighbors(families):
+    found = families["neighbors"].run(families["neighbors"].QUICK)
+    assert (found["ratio"] > 0).all()
+    assert found["exact"].dropna().eq(1).all()
+    assert found["error"].dropna().lt(1e-12).all()
+
+
+def test_divergence(families):
+    found = families["divergence"].run(families["divergence"].QUICK)
+    ran = found["note"].isna() if "note" in found else np.full(len(found), True)
+    assert (found.loc[ran, "ratio"] > 0).all()
+    assert (found.loc[found["benchmark"] == "sizes", "bytes_per_nk"] > 0).all()
+    wkv = found[found["against"] == "numpy WKV"]
+    assert np.allclose(wkv["error"], wkv["error_against"], rtol=1e-9)
+    loops = found[found["benchmark"].str.startswith("loop")]
+    assert len(loops) >= 6
+    assert loops["error"].lt(1e-10).all()
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+def test_absent_and_slow_peers_are_named(families, monkeypatch):
+    divergence, neighbors = families["divergence"], families["neighbors"]
+    monkeypatch.setattr(divergence, "find_spec", lambda name: None)
+    absent = divergence.table([divergence.peers], divergence.QUICK).set_index("against")
+    assert (absent.loc["infomeasure", "note"] == "infomeasure is not installed").all()
+    slow = neighbors.table([neighbors.search], replace(neighbors.QUICK, limit=0.0))
+    assert slow["note"].str.contains("above 0 s").all()
+    assert slow["ratio"].isna().all()
+
+
+def test_command_line_prints_a_table(families, capsys):
+    from benchmarks.__main__ import main
+
+    main(["divergence", "--quick"])
+    printed = capsys.readouterr().out
+    assert printed.count("bytes_per_nk") == 1
+    assert "test, 9 permutations" in printed

@@ -1,0 +1,125 @@
+"""The contract that every public estimator keeps: scikit-learn's checks, cloning, pickling."""
+
+import importlib
+import inspect
+import pickle
+import pkgutil
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import divest
+from divest import (
+    DivergenceTwoSampleTest,
+    NearestNeighborDistanceDivergence,
+    NearestNeighborRatioDivergence,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+
+ESTIMATORS = [  # small instances of every public estimator; a test fails where one is missing
+    NearestNeighborRatioDivergence(n_neighbors=1),
+    NearestNeighborRatioDivergence("hellinger", n_neighbors=[1, 2, 3], standardize="whiten"),
+    NearestNeighborRatioDivergence(n_neighbors=[1, 2], ensemble="average", clip=True),
+    NearestNeighborRatioDivergence(n_neighbors=[1, 2], ensemble="paper", method="paper"),
+    NearestNeighborRatioDivergence(n_neighbors=2, ensemble=None, form="donsker_varadhan"),
+    NearestNeighborDistanceDivergence(n_neighbors=1),
+    DivergenceTwoSampleTest(n_neighbors=1, n_resamples=9),
+]
+every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_sklearn_contract(estimator, check):
+    check(estimator)
+
+
+def public_estimators():
+    """Classes with a `fit` method in the `__all__` of any public module."""
+    names = ["divest", *(m.name for m in pkgutil.walk_packages(divest.__path__, "divest.")
+                         if "._" not in m.name and not m.name.endswith("__main__"))]
+    for module in map(importlib.import_module, names):
+        for name in getattr(module, "__all__", []):
+            value = getattr(module, name)
+            if inspect.isclass(value) and hasattr(value, "fit") and not inspect.isabstract(value):
+                yield value
+
+
+def test_every_public_estimator_is_listed():
+    found = set(public_estimators())
+    assert NearestNeighborRatioDivergence in found
+    assert found == {type(estimator) for estimator in ESTIMATORS}
+
+
+def data():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(40, 2)) + np.repeat([[1.0], [0.0]], 20, axis=0), np.repeat([1, 0], 20)
+
+
+def outcome(estimator):
+    """All numbers that a fit leaves behind."""
+    public = {name: value for name, value in vars(estimator).items()
+              if name.endswith("_") and not name.startswith("_")}
+    return {name: str(value) for name, value in sorted(public.items())}
+
+
+def settled(estimator):
+    """A copy, with a seed where it takes one."""
+    copy = clone(estimator)
+    return copy.set_params(random_state=0) if "random_state" in copy.get_params() else copy
+
+
+@every
+def test_clone_keeps_the_parameters(estimator):
+    copy = clone(estimator)
+    assert copy is not estimator
+    assert repr(copy) == repr(estimator)
+    assert copy.get_params().keys() == estimator.get_params().keys()
+
+
+@every
+def test_parameters_are_kept_as_given(estimator):
+    """`__init__` and `set_params` store what they get; checks wait for `fit`."""
+    given = {name: object() for name in estimator.get_params(deep=False)}
+    made, changed = type(estimator)(**given), clone(estimator).set_params(**given)
+    for name, value in given.items():
+        assert getattr(made, name) is getattr(changed, name) is value
+
+
+@every
+def test_fit_gives_the_same_numbers_again(estimator):
+    X, y = data()
+    one, other = settled(estimator).fit(X, y), settled(estimator).fit(X, y)
+    assert outcome(one) == outcome(other)
+    assert len(outcome(one)) >= 5
+    assert outcome(one.fit(X, y)) == outcome(other)  # and when fitted once more
+
+
+@every
+def test_pickling_a_fitted_estimator(estimator):
+    model = settled(estimator).fit(*data())
+    again = pickle.loads(pickle.dumps(model))
+    assert outcome(again) == outcome(model)
+
+
+@every
+def test_last_step_of_a_pipeline(estimator):
+    X, y = data()
+    pipeline = make_pipeline(StandardScaler(), settled(estimator)).fit(X, y)
+    alone = settled(estimator).fit(StandardScaler().fit_transform(X), y)
+    assert outcome(pipeline[-1]) == outcome(alone)
+    step, name = pipeline.steps[-1][0], next(iter(estimator.get_params()))
+    pipeline.set_params(**{f"{step}__{name}": "other"})
+    assert getattr(pipeline[-1], name) == "other"
+
+
+@pytest.mark.parametrize("estimator", [e for e in ESTIMATORS if hasattr(e, "fit_samples")],
+                         ids=lambda e: type(e).__name__)
+def test_two_samples_are_short_for_labelled_rows(estimator):
+    X, y = data()
+    separate = settled(estimator).fit_samples(X[y == 1], X[y == 0])
+    assert outcome(separate) == outcome(settled(estimator).fit(X, y))
