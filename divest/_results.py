@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from html import escape
+from inspect import currentframe
 from math import inf, isnan, log
 from typing import Any
 
@@ -66,12 +67,20 @@ def diagnostics_frame(diagnostics: Iterable[Diagnostic]) -> pd.DataFrame:
     return frame.astype({"value": float, "threshold": float, "passed": bool})
 
 
-def warn_if_doubtful(diagnostics: Iterable[Diagnostic], method: str, stacklevel: int = 3) -> None:
-    """One `TrustWarning` that names every failed diagnostic."""
+def warn_if_doubtful(diagnostics: Iterable[Diagnostic], method: str) -> None:
+    """One `TrustWarning` that names every failed diagnostic, at the caller's line."""
     failed = [f"{d.name} = {d.value:.3g} ({d.advice})" for d in diagnostics if not d.passed]
     if failed:
         message = f"{method}: the number is doubtful: {'; '.join(failed)}"
-        warnings.warn(message, TrustWarning, stacklevel=stacklevel + 1)
+        warnings.warn(message, TrustWarning, stacklevel=_levels_to_caller())
+
+
+def _levels_to_caller() -> int:
+    """Stack level, seen from the function that calls this one, of the first frame not of divest."""
+    frame, level = currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("divest."):
+        frame, level = frame.f_back, level + 1
+    return max(level, 1)
 
 
 class _Table:

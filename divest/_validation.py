@@ -19,6 +19,18 @@ def check_number(name: str, value: Any, low: float = -np.inf, high: float = np.i
     return number
 
 
+def check_bounds(name: str, value: Any) -> tuple[float, float]:
+    """Two numbers, 0 < lower < upper."""
+    wrong = f"{name} must be (lower, upper) with 0 < lower < upper, got {value!r}."
+    try:
+        lower, upper = (float(bound) for bound in value)
+    except (TypeError, ValueError):
+        raise ValueError(wrong) from None
+    if not 0 < lower < upper:
+        raise ValueError(wrong)
+    return lower, upper
+
+
 def check_integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     """`value` as an int in [low, high]."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
@@ -75,14 +87,11 @@ def check_rows(estimator: Any, X: Any, y: Any = None, *, reset: bool = True,
     """`X` (and `y`) as scikit-learn checks them, with errors that name rows and columns."""
     settings: dict[str, Any] = {"dtype": np.float64, "order": "C", "force_writeable": True,
                                 "ensure_all_finite": False, "ensure_min_samples": min_samples}
-    try:
-        if y is None:
-            out = validate_data(estimator, X, reset=reset, **settings)
-        else:
-            out = validate_data(estimator, X, y, reset=reset, **settings)
-    except ValueError as error:
-        _name_text_columns(X, "X", error)
-        raise
+    _refuse_other_columns(X, "X")
+    if y is None:
+        out = validate_data(estimator, X, reset=reset, **settings)
+    else:
+        out = validate_data(estimator, X, y, reset=reset, **settings)
     check_finite(out if y is None else out[0], "Input X",
                  getattr(estimator, "feature_names_in_", None))
     return out
@@ -157,28 +166,24 @@ def check_sample(sample: Any, name: str) -> tuple[np.ndarray, list[Any] | None]:
             twice = next(c for c in columns if columns.count(c) > 1)
             raise ValueError(f"{name} has more than one column named {twice!r}.")
         sample = pd.DataFrame({column: np.asarray(sample[column]) for column in columns})
+        _refuse_other_columns(sample, name)
     elif np.ndim(sample) == 1:
         sample = np.reshape(np.asarray(sample), (-1, 1))
-    try:
-        array = check_array(sample, dtype=np.float64, order="C", ensure_all_finite=False,
-                            input_name=name)
-    except (TypeError, ValueError) as error:
-        _name_text_columns(sample, name, error)
-        raise
+    array = check_array(sample, dtype=np.float64, order="C", ensure_all_finite=False,
+                        input_name=name)
     check_finite(array, name, columns)
     return array, columns
 
 
-def _name_text_columns(X: Any, name: str, error: Exception) -> None:
-    """Raise a clearer error when a data frame holds columns that are not numbers."""
+def _refuse_other_columns(X: Any, name: str) -> None:
+    """Refuse a data frame with columns that are not numbers (text, dates), naming them."""
     if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
         return
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(
         {column: np.asarray(X[column]) for column in X.columns})
-    text = [str(c) for c in frame.columns
-            if not pd.api.types.is_numeric_dtype(pd.Series(frame[c]).infer_objects())]
-    if text:
+    other = [str(c) for i, c in enumerate(frame.columns)
+             if not pd.api.types.is_numeric_dtype(frame.iloc[:, i].infer_objects())]
+    if other:
         raise ValueError(
-            f"{name} must hold numbers only; these columns do not: {', '.join(text[:5])}"
-            f"{' ...' if len(text) > 5 else ''}. Drop them, or encode them as numbers."
-        ) from error
+            f"{name} must hold numbers only; these columns do not: {', '.join(other[:5])}"
+            f"{' ...' if len(other) > 5 else ''}. Drop them, or encode them as numbers.")

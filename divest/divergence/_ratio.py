@@ -72,7 +72,8 @@ def paper_path(graph: LabelledGraph, generator: Generator,
         share = density_bounds[0] / density_bounds[1]
         ratio = np.clip(plug_in_ratio(graph), share, 1.0 / share)
     else:
-        ratio = floored_ratio(graph) if link is None else plug_in_ratio(graph)
+        bare = link is not None and link.alpha > 0
+        ratio = plug_in_ratio(graph) if bare else floored_ratio(graph)
     if link is None:
         return graph.q.mean(generator.f(ratio))
     return np.array([link.value(value) for value in graph.q.mean(ratio**link.alpha)])

@@ -14,6 +14,7 @@ from divest._base import TwoSampleMixin
 from divest._neighbors import METRICS
 from divest._results import Diagnostic, EstimateResult, diagnostics_frame, warn_if_doubtful
 from divest._validation import (
+    check_bounds,
     check_neighbor_counts,
     check_number,
     check_option,
@@ -334,10 +335,7 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
         if self.density_bounds is not None:
             if self.method != "paper":
                 raise ValueError("density_bounds belongs to method='paper'; leave it None here.")
-            lower, upper = self.density_bounds
-            if not 0 < lower < upper:
-                raise ValueError("density_bounds must be (lower, upper) with 0 < lower < upper, "
-                                 f"got {self.density_bounds!r}.")
+            check_bounds("density_bounds", self.density_bounds)
         return generator
 
     def _neighbor_counts(self) -> np.ndarray:

@@ -110,19 +110,19 @@ def test_weight_norm(case, weights, passed):
     assert norm.passed is passed
 
 
-@pytest.mark.parametrize(("shift", "error", "value", "passed"), [
-    (0.2, 0.1, 2.0, True), (-0.2, 0.1, 2.0, True), (0.21, 0.1, 2.1, False), (0.0, 0.0, 0.0, True),
-    (0.1, 0.0, np.inf, False),
+@pytest.mark.parametrize(("shift", "error", "value"), [
+    (0.2, 0.1, 2.0), (-0.2, 0.1, 2.0), (0.21, 0.1, 2.1), (0.0, 0.0, 0.0), (0.1, 0.0, np.inf),
+    (1e-13, 0.0, 0.0), (1e-13, 1e-15, 0.0), (-1e-9, 1e-10, 10.0),  # rounding is no shift
 ])
-def test_extrapolation_shift(shift, error, value, passed):
-    diagnostic = shift_diagnostic(shift, error)
+def test_extrapolation_shift(shift, error, value):
+    diagnostic = shift_diagnostic(shift, error, scale=0.5)
     assert_allclose(diagnostic.value, value)
-    assert diagnostic.passed is passed
+    assert diagnostic.passed is (value <= 2)
 
 
 def test_a_shift_that_cannot_be_judged_does_not_pass():
-    assert not shift_diagnostic(np.nan, 0.1).passed
-    assert not shift_diagnostic(0.1, np.nan).passed
+    assert not shift_diagnostic(np.nan, 0.1, 1.0).passed
+    assert not shift_diagnostic(0.1, np.nan, 1.0).passed
 
 
 def test_samples_far_apart_are_reported():
