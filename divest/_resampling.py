@@ -62,8 +62,11 @@ def run_tasks(function: Callable, tasks: Iterable[tuple], n_tasks: int, *, n_job
     Threads by default, as the compiled loops release the interpreter's lock; the user's
     ``joblib.parallel_config`` may choose another backend. The results do not depend on it.
     """
-    calls = (delayed(function)(*task) for task in tasks)
-    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(calls)
+    calls = [delayed(function)(*task) for task in tasks]
+    try:
+        results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(calls)
+    except ValueError:  # a backend that hands all results back at once
+        results = Parallel(n_jobs=n_jobs, prefer="threads")(calls)
     if not progress:
         return iter(results)
     from tqdm.auto import tqdm

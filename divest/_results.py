@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from inspect import currentframe
 from math import inf, isnan, log
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -196,7 +196,7 @@ class EstimateResult(_Table):
         low, high = np.clip([self.estimate - reach, self.estimate + reach], *self.bounds)
         return float(low), float(high)
 
-    def in_bits(self) -> "EstimateResult":
+    def in_bits(self) -> Self:
         """The same result in bits.
 
         Returns
@@ -242,7 +242,7 @@ class HypothesisResult(_Table):
     n_resamples : int
         Number of draws.
     seed : int, optional
-        Pass it as ``random_state`` to get the same result again.
+        Pass it as ``random_state`` to get the same result again; None for a spawned seed sequence.
     diagnostics : tuple of Diagnostic
         What speaks for and against the result.
 

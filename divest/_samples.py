@@ -1,11 +1,14 @@
 """From two samples to one labelled table."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from divest._validation import check_sample
+
+RARE = "(rare)"  # the cell of categories with too few rows
 
 
 def stack_samples(P: Any, Q: Any) -> tuple[Any, np.ndarray]:
@@ -92,22 +95,47 @@ def column_kind(p: pd.Series, q: pd.Series) -> str:
     p, q = p.dropna(), q.dropna()
     if not len(p) and not len(q):
         return "empty"
-    numeric = [_is_number(s) for s in (p, q) if len(s)]
-    if len(set(numeric)) > 1:
-        texts, where = (p, "the current") if not _is_number(p) else (q, "the reference")
-        raise ValueError(f"column {p.name!r} holds numbers in one table and text in the other "
-                         f"(for example {texts.iloc[0]!r} in {where} one).")
-    if numeric[0]:
+    types = {_type(values): (values, table) for values, table in ((q, "reference"), (p, "current"))
+             if len(values)}
+    if len(types) > 1:
+        told = " and ".join(f"{name} in the {table} table (for example {_example(values, name)!r})"
+                            for name, (values, table) in types.items())
+        raise ValueError(f"column {p.name!r} holds {told}; make both the same.")
+    if "labels" not in types:
         return "numeric" if pd.concat([p, q]).nunique() > 20 else "discrete"
     if len(q) > 100 and q.nunique() > 0.5 * len(q):
         return "identifier"
     return "categorical"
 
 
-def _is_number(values: pd.Series) -> bool:
+def _type(values: pd.Series) -> str:
+    """What the values are: "numbers", "dates", "dates with a time zone", "durations", "labels"."""
     kind = pd.api.types
-    return bool((kind.is_numeric_dtype(values) and not kind.is_bool_dtype(values))
-                or kind.is_datetime64_any_dtype(values) or kind.is_timedelta64_dtype(values))
+    if kind.is_complex_dtype(values):
+        raise ValueError(f"column {values.name!r} holds complex numbers; compare their real and "
+                         "imaginary parts as two columns.")
+    if kind.is_datetime64_any_dtype(values):
+        return "dates" if getattr(values.dt, "tz", None) is None else "dates with a time zone"
+    if kind.is_timedelta64_dtype(values):
+        return "durations"
+    number = kind.is_numeric_dtype(values) and not kind.is_bool_dtype(values)
+    return "numbers" if number else "labels"
+
+
+def _example(values: pd.Series, name: str) -> Any:
+    """A value that shows the type; of labels, one that is no number."""
+    if name == "labels":
+        values = values[pd.to_numeric(values.astype(object), errors="coerce").isna()]
+    return values.iloc[0] if len(values) else ""
+
+
+def _labels(values: pd.Series) -> pd.Series:
+    """Values as text; equal numbers are the same label, whatever their type."""
+    def label(value: Any) -> str:
+        number = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+        return repr(float(value) + 0.0) if number else str(value)
+
+    return values.dropna().astype(object).map(label)
 
 
 def as_numbers(values: pd.Series) -> np.ndarray:
@@ -125,12 +153,13 @@ def category_counts(p: pd.Series, q: pd.Series, max_categories: int = 50) -> pd.
     The cells are chosen from the pooled counts, blind to the samples: the largest, with at least
     five rows. A rule that looked at one sample would break the test.
     """
-    counts = pd.DataFrame({"p": p.dropna().astype(str).value_counts(),
-                           "q": q.dropna().astype(str).value_counts()}).fillna(0).astype(int)
+    counts = pd.DataFrame({"p": _labels(p).value_counts(), "q": _labels(q).value_counts()})
+    counts = counts.fillna(0).astype(int)
     pooled = counts.sum(axis=1)
     large = pooled[pooled >= 5].sort_index().sort_values(ascending=False, kind="stable")
     kept = counts.loc[large.index[:max_categories]]
     rare = counts.drop(index=kept.index).sum()
     if rare.sum():
-        kept = pd.concat([kept, rare.to_frame("(rare)").T])
+        kept = pd.concat([kept, rare.to_frame(RARE).T])
+    kept.attrs["new_categories"] = int(((counts["q"] == 0) & (counts["p"] > 0)).sum())
     return kept

@@ -68,8 +68,9 @@ def check_neighbor_counts(n_neighbors: Any, n_rows: int) -> np.ndarray:
 
 def check_finite(array: np.ndarray, name: str, columns: Sequence[Any] | None = None) -> None:
     """Refuse NaN and infinity, naming the first such row and column."""
-    if array.dtype.kind != "f" or np.isfinite(array.sum(dtype=np.longdouble)):
-        return
+    with np.errstate(invalid="ignore"):
+        if array.dtype.kind != "f" or np.isfinite(array.sum(dtype=np.longdouble)):
+            return
     bad = ~np.isfinite(array)
     if not bad.any():
         return
@@ -160,6 +161,7 @@ def check_sample(sample: Any, name: str) -> tuple[np.ndarray, list[Any] | None]:
     One-dimensional input is one column.
     """
     columns = None
+    _refuse_other_columns(sample, name)
     if hasattr(sample, "columns") and hasattr(sample, "shape"):
         columns = list(sample.columns)
         if len(set(columns)) < len(columns):
@@ -176,7 +178,10 @@ def check_sample(sample: Any, name: str) -> tuple[np.ndarray, list[Any] | None]:
 
 
 def _refuse_other_columns(X: Any, name: str) -> None:
-    """Refuse a data frame with columns that are not numbers (text, dates), naming them."""
+    """Refuse masked arrays, and data frames with columns that are not numbers, naming them."""
+    if np.ma.isMaskedArray(X):
+        raise ValueError(f"{name} is a masked array, and the mask would be lost; drop or fill the "
+                         "masked values first.")
     if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
         return
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+    except Exception as error:  # whatever it is, one line is kinder than a traceback
         message = f"{error}" or type(error).__name__
     print(f"divest: error: {' '.join(message.split())}", file=sys.stderr)
     return ERROR
@@ -113,7 +113,7 @@ def _compare(options: argparse.Namespace) -> int:
     """``divest compare``: the face of `divest.compare`."""
     from divest import TrustWarning, compare
 
-    write = _writer(options.output)
+    write = _writer(options.output, [options.reference, options.current])
     reference, current = (_read(name) for name in (options.reference, options.current))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrustWarning)  # the table says it
@@ -134,7 +134,7 @@ def _read(name: str) -> pd.DataFrame:
     """A CSV or Parquet file as a DataFrame."""
     import pandas as pd
 
-    if not Path(name).is_file():
+    if not Path(name).exists() or Path(name).is_dir():
         raise _Failure(f"no such file: {name}")
     if Path(name).suffix.lower() in (".parquet", ".pq"):
         try:
@@ -144,23 +144,31 @@ def _read(name: str) -> pd.DataFrame:
         except Exception as error:  # pyarrow has its own family of errors
             raise _Failure(f"cannot read {name} as Parquet: {error}") from None
     try:
-        return pd.read_csv(name, low_memory=False)
-    except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        with warnings.catch_warnings():  # rows longer than the header
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(name, low_memory=False, index_col=False)
+    except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise _Failure(f"cannot read {name} as CSV: {error}") from None
+    if table.shape[1] == 1 and any(mark in str(table.columns[0]) for mark in ";\t|"):
+        raise _Failure(f"{name} has the one column {table.columns[0]!r}: columns must be separated "
+                       "by commas")
+    return table
 
 
-def _writer(output: str) -> Any:
-    """What writes a comparison to standard output or to a file."""
+def _writer(output: str, inputs: list[str]) -> Any:
+    """What writes a comparison to standard output or to a file that is none of the inputs."""
     if output in FORMATS.values():
         return lambda comparison: print(_rendered(comparison, output))
     suffix = Path(output).suffix.lower()
     if suffix not in FORMATS:
         raise _Failure(f"--output must be table, json, csv or a file that ends in .txt, .json or "
                        f".csv; got {output}")
-    if not Path(output).absolute().parent.is_dir():
-        raise _Failure(f"no such folder: {Path(output).absolute().parent}")
-    return lambda comparison: _write_atomically(Path(output),
-                                                _rendered(comparison, FORMATS[suffix]))
+    path = Path(output).resolve()
+    if not path.parent.is_dir():
+        raise _Failure(f"no such folder: {path.parent}")
+    if path.is_dir() or path in [Path(name).resolve() for name in inputs]:
+        raise _Failure(f"--output would overwrite {output}; choose another file")
+    return lambda comparison: _write_atomically(path, _rendered(comparison, FORMATS[suffix]))
 
 
 def _write_atomically(path: Path, text: str) -> None:
@@ -178,9 +186,17 @@ def _rendered(comparison: Comparison, kind: str) -> str:
         return comparison.summary()
     if kind == "csv":
         return comparison.to_frame().to_csv(index=False).rstrip("\n")
-    tables = {name: json.loads(getattr(comparison, name).to_json(orient="records",
-                                                                 double_precision=15))
-              for name in ("joint", "columns", "diagnostics")}
-    return json.dumps({"verdict": comparison.verdict, "drift": comparison.drift,
-                       "level": comparison.level, "unmatched": list(comparison.unmatched),
-                       **tables}, indent=2)
+    test = comparison.test
+    return json.dumps({
+        "verdict": comparison.verdict, "drift": comparison.drift, "level": comparison.level,
+        "unmatched": list(comparison.unmatched),
+        "test": None if test is None else _records(test.to_frame().assign(seed=test.seed))[0],
+        **{name: _records(getattr(comparison, name))
+           for name in ("joint", "columns", "diagnostics")}}, indent=2, default=str)
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows with plain values at full precision; what does not exist is None."""
+    rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
+    return [{str(name): getattr(value, "item", lambda v=value: v)() for name, value in row.items()}
+            for row in rows]

@@ -108,13 +108,16 @@ def test_progress_goes_to_standard_error(capsys, same):
     (["compare", "a.csv"], "CURRENT"),
     (["compare", "a.csv", "b.csv", "--bogus"], "unrecognized arguments"),
     (["compare", "a.csv", "b.csv"], "no such file: a.csv"),
-    (["compare", *SEASONS, "--level", "2"], "level must lie between 0 and 1"),
+    (["compare", *SEASONS, "--level", "2"], "level must lie between 0 and 0.5"),
     (["compare", *SEASONS, "--level", "x"], "invalid float value"),
     (["compare", *SEASONS, "--divergence", "nope"], "divergence must be one of"),
     (["compare", *SEASONS, "--divergence", ","], "at least one divergence"),
     (["compare", *SEASONS, "--columns", "wings"], "no column wings"),
     (["compare", *SEASONS, "--output", "page.html"], "--output must be"),
     (["compare", *SEASONS, "--output", "nowhere/x.csv"], "no such folder"),
+    (["compare", *SEASONS, "--columns", ","], "different columns"),
+    (["compare", *SEASONS, "--columns", "sex,sex"], "different columns"),
+    (["compare", *SEASONS, "--divergence", "tsallis(1e300)"], "at most 1000"),
     (["compare", *SEASONS, "--resamples", "0"], "n_resamples"),
     (["compare", *SEASONS, "--seed", "-1"], "random_state"),
 ])
@@ -129,8 +132,8 @@ def test_usage_and_data_errors_take_one_line(capsys, words, message):
 @pytest.mark.parametrize(("content", "message"), [
     ("", "cannot read"), ("x\n", "empty"), ("x,y\n1\n1,2,3\n", "cannot read"),
     ("x\n1\ninf\n" + "2\n" * 40, "contains infinity (row 1, column 'x'"),
-    ("z\n1\n", "share no column"), ("x,y\nt,u\n" + "s,v\n" * 40, "holds numbers in one table"),
-    ("x,y\n1,u\n2,v\n", "complete current rows"),
+    ("z\n1\n", "share no column"), ("x,y\nt,u\n" + "s,v\n" * 40, "make both the same"),
+    ("x;y\n1;u\n", "separated by commas"), ("x,y\n1,u,3\n", "as CSV"),
 ])
 def test_bad_files_take_one_line(capsys, tmp_path, same, content, message):
     bad = tmp_path / "bad.csv"
@@ -139,6 +142,23 @@ def test_bad_files_take_one_line(capsys, tmp_path, same, content, message):
     assert (status, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_inputs_are_not_overwritten(capsys, tmp_path, same):
+    before = same[0].read_text()
+    for output in (same[0], tmp_path / "folder.csv"):
+        (tmp_path / "folder.csv").mkdir(exist_ok=True)
+        status, _, err = run(capsys, "compare", *same, *QUICK, "--output", output)
+        assert status == 2
+        assert "would overwrite" in err
+    assert same[0].read_text() == before
+
+
+def test_pipes_are_read():
+    command = (f"{sys.executable} -m divest compare <(cat {SEASONS[0]}) <(cat {SEASONS[1]}) "
+               "--resamples 9")
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("120 current rows against 110 reference rows.")
 
 
 def test_not_parquet(capsys, tmp_path, same):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from divest._results import EstimateResult, TrustWarning
-from divest._samples import as_numbers, category_counts
+from divest._samples import RARE, as_numbers, category_counts
 from divest._validation import check_finite
 from divest.comparison._joint import MIN_ROWS
 from divest.discrete import f_divergence, g_test
@@ -37,9 +37,14 @@ def compare_column(p: pd.Series, q: pd.Series, kind: str, generator: Generator, 
            "statistic": np.nan, "pvalue": np.nan, "trusted": True}
     if kind in ("empty", "identifier") or not p.notna().any() or not q.notna().any():
         return row
-    if kind == "numeric":
-        return row | _numeric(as_numbers(p.dropna()), as_numbers(q.dropna()), generator, level)
-    return row | _counts(p, q, level, n_resamples, random_state)
+    if kind != "numeric":
+        counts = category_counts(p, q)
+        row["new_categories"] = counts.attrs["new_categories"]
+        if RARE not in counts.index or 2 * counts.loc[RARE].sum() <= counts.to_numpy().sum():
+            return row | _counts(counts, level, n_resamples, random_state)
+        if kind == "categorical":  # most rows are in the cell of rare labels: nothing to compare
+            return row | {"trusted": False}
+    return row | _numeric(as_numbers(p.dropna()), as_numbers(q.dropna()), generator, level)
 
 
 def adjust(table: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -105,16 +110,14 @@ def _numeric(p: np.ndarray, q: np.ndarray, generator: Generator, level: float) -
     return out | _estimate(generator.name, result, result.estimate) | {"trusted": result.trusted}
 
 
-def _counts(p: pd.Series, q: pd.Series, level: float, n_resamples: int,
+def _counts(counts: pd.DataFrame, level: float, n_resamples: int,
             random_state: Any) -> dict[str, Any]:
     """Jensen-Shannon divergence of the counts, less its bias, and the G test."""
-    counts = category_counts(p, q)
-    new = set(p.dropna().astype(str)) - set(q.dropna().astype(str))
     test = g_test(counts["p"], counts["q"], n_resamples=n_resamples, random_state=random_state)
     result = f_divergence(counts["p"], counts["q"], COUNT_DIVERGENCE, confidence_level=1 - level)
     name = "G" if not test.n_resamples else "G permutation"
     return {"test": name, "statistic": test.statistic, "pvalue": test.pvalue,
-            "new_categories": len(new), "trusted": result.trusted,
+            "trusted": result.trusted,
             **_estimate(COUNT_DIVERGENCE, result, max(result.corrected, 0.0))}
 
 

@@ -27,17 +27,18 @@ def compare_jointly(p: pd.DataFrame, q: pd.DataFrame, kinds: dict[Any, str],
     The tables are empty and there is no test without numeric columns.
     """
     names = [name for name, kind in kinds.items() if kind in ("numeric", "discrete")
-             and p[name].dtype.kind != "M"]
+             and p[name].dtype.kind not in "mM" and p[name].notna().any()
+             and q[name].notna().any()]
     empty = pd.DataFrame(columns=COLUMNS), _with_divergence([], ""), None
     if not names:
         return empty
     samples, shares = zip(*(_complete(frame, names) for frame in (p, q)), strict=True)
     counts = [len(sample) for sample in samples]
     if min(counts) < MIN_ROWS:
-        raise ValueError(
-            f"the numeric columns have {counts[1]} complete reference rows and {counts[0]} "
-            f"complete current rows, but {MIN_ROWS} of each are needed; leave columns with many "
-            "missing values out, or impute them.")
+        few = Diagnostic("complete_rows", float(min(counts)), float(MIN_ROWS), False,
+                         "too few rows without missing numbers for a joint comparison; leave out "
+                         "columns with many missing values, or get more rows")
+        return empty[0], _with_divergence([few], "joint"), None
     test = DivergenceTwoSampleTest(n_resamples=n_resamples, standardize=standardize,
                                    random_state=random_state, n_jobs=n_jobs, progress=progress)
     model = NearestNeighborRatioDivergence(wanted[0], standardize=standardize, n_jobs=n_jobs,

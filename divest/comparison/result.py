@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import pandas as pd
 
 from divest._results import HypothesisResult
 
 _JOINT = ["divergence", "estimate", "standard_error", "low", "high", "unit", "pvalue", "trusted"]
-_COLUMNS = {name: name for name in ("column", "kind", "divergence", "estimate", "low", "high",
-                                    "test", "pvalue")}
-_COLUMNS |= {"missing_pvalue": "missing", "pvalue_adjusted": "adjusted", "drift": "drift",
-             "trusted": "trusted"}
+_COLUMNS = ["column", "kind", "missing", "divergence", "estimate", "low", "high", "test", "pvalue",
+            "adjusted", "drift", "trusted"]
 _READ = ("P-values ask whether there is any difference, intervals how large it is; adjusted ones "
-         "allow for the number of columns and for missing values.")
+         "allow for the number of columns and for missing values (missing: reference/current).")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """What `compare` found.
 
@@ -119,9 +118,11 @@ class Comparison:
             parts += ["", f"Joint distribution of {self.joint['n_columns'].iloc[0]} numeric columns"
                       f" (complete rows: {self.joint['n_current'].iloc[0]} current, "
                       f"{self.joint['n_reference'].iloc[0]} reference)", _plain(self.joint[_JOINT])]
-        parts += ["", "Columns", _plain(self.columns[list(_COLUMNS)].rename(columns=_COLUMNS)),
-                  "", *_notes(self)]
+        parts += ["", "Columns", _plain(_short(self.columns)), "", *_notes(self)]
         return "\n".join(parts)
+
+    def __str__(self) -> str:
+        return self.summary()
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<li>{escape(line)}</li>" for line in _notes(self))
@@ -135,13 +136,17 @@ def _difference(comparison: Comparison) -> str:
     if (test := comparison.test) is not None:
         differ = "differ" if test.reject(comparison.level) else "show no difference"
         parts.append(f"The joint distributions {differ} (p = {test.pvalue:.3g}).")
+    elif not comparison.diagnostics.empty:
+        parts.append("There are too few complete rows for a joint comparison.")
     drifting = comparison.columns.loc[comparison.columns["drift"], "column"].tolist()
-    total = len(comparison.columns)
+    total = int(comparison.columns["pvalue_adjusted"].notna().sum())
     if drifting:
         named = ", ".join(map(str, drifting[:5])) + (" ..." if len(drifting) > 5 else "")
         parts.append(f"{len(drifting)} of {total} columns drift by themselves: {named}.")
-    else:
+    elif total:
         parts.append(f"None of {total} columns drifts by itself.")
+    if untested := len(comparison.columns) - total:
+        parts.append(f"{untested} {'column was' if untested == 1 else 'columns were'} not tested.")
     return " ".join(parts)
 
 
@@ -169,9 +174,27 @@ def _notes(comparison: Comparison) -> list[str]:
     new = comparison.columns[comparison.columns["new_categories"] > 0]
     lines += [f"Column {row.column}: {row.new_categories} categories are not in the reference."
               for row in new.itertuples()]
+    for row in comparison.columns[comparison.columns["pvalue"].isna()].itertuples():
+        lines.append(f"Column {row.column}: values not tested ({_why_untested(row)}).")
     if comparison.unmatched:
         lines.append(f"Not compared, in one table only: {', '.join(comparison.unmatched)}.")
     return lines
+
+
+def _why_untested(row: Any) -> str:
+    if row.kind == "identifier":
+        return "nearly every label is different"
+    if row.kind == "categorical" and row.new_categories:
+        return "most labels have fewer than five rows; the current table has new ones"
+    return "no values in one table" if row.missing_reference + row.missing_current else (
+        "most labels have fewer than five rows")
+
+
+def _short(columns: pd.DataFrame) -> pd.DataFrame:
+    """The table of columns as it is printed."""
+    missing = (columns["missing_reference"].astype(str) + "/"
+               + columns["missing_current"].astype(str))
+    return columns.assign(missing=missing, adjusted=columns["pvalue_adjusted"])[_COLUMNS]
 
 
 def _plain(frame: pd.DataFrame) -> str:

@@ -97,7 +97,7 @@ def compare(reference: Any, current: Any, *, columns: Iterable[str] | None = Non
     >>> result.columns[["column", "kind"]].sort_values("column").to_numpy().tolist()
     [['flipper_length_mm', 'numeric'], ['species', 'categorical']]
     """
-    check_number("level", level, 0, 1)
+    check_number("level", level, 0, 0.5)
     check_integer("n_resamples", n_resamples, 1)
     check_option("standardize", standardize, (None, "std", "whiten"))
     wanted = [resolve_generator(one) for one in
@@ -105,6 +105,10 @@ def compare(reference: Any, current: Any, *, columns: Iterable[str] | None = Non
     if not wanted:
         raise ValueError("divergence must name at least one divergence, got an empty list.")
     p, q = as_frame(current, "current"), as_frame(reference, "reference")
+    if not (hasattr(current, "columns") or hasattr(reference, "columns")) and (
+            p.shape[1] != q.shape[1]):
+        raise ValueError("arrays must have the same number of columns, got reference with "
+                         f"{q.shape[1]} and current with {p.shape[1]}.")
     names, unmatched = _shared_columns(p, q, columns)
     p, q = p[names], q[names]
     kinds = {name: column_kind(p[name], q[name]) for name in names}
@@ -118,9 +122,11 @@ def compare(reference: Any, current: Any, *, columns: Iterable[str] | None = Non
             for i, name in enumerate(names)]
     comparison = Comparison(joint, adjust(pd.DataFrame(rows), level), diagnostics, test, level,
                             unmatched, len(q), len(p))
-    if not joint.empty and not joint["trusted"].iloc[0]:
-        warnings.warn(f"compare: {comparison.verdict} Doubtful: "
-                      f"{joint['failed_diagnostics'].iloc[0]}.", TrustWarning, stacklevel=2)
+    failed = diagnostics.loc[~diagnostics["passed"] & (
+        diagnostics["divergence"] == diagnostics["divergence"].head(1).squeeze()), "name"]
+    if len(failed):
+        warnings.warn(f"compare: {comparison.verdict} Doubtful: {', '.join(failed)}.", TrustWarning,
+                      stacklevel=2)
     return comparison
 
 
@@ -129,6 +135,8 @@ def _shared_columns(p: pd.DataFrame, q: pd.DataFrame,
     """Columns to compare, and those that only one table has."""
     if columns is not None:
         names = [columns] if isinstance(columns, str) else list(columns)
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"columns must name different columns, got {names!r}.")
         for table, frame in (("current", p), ("reference", q)):
             if missing := [str(c) for c in names if c not in frame.columns]:
                 known = ", ".join(map(str, frame.columns))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import log
 from typing import Any
 
 import numpy as np
@@ -70,9 +71,28 @@ class CountDivergenceResult(EstimateResult):
             Lower and upper limit, not below 0; NaN without a standard error.
         """
         if self.null_pvalue > NEAR_NULL and np.isfinite(self.standard_error):
-            return self._local_interval(self.confidence_level if level is None else level)
-        low, high = super().confidence_interval(level)
-        return max(low - self.bias, 0.0), max(high - self.bias, 0.0)
+            limits = self._local_interval(check_number(
+                "level", self.confidence_level if level is None else level, 0, 1))
+            low, high = np.clip(limits, *self.bounds)
+            return float(low), float(high)
+        centered = EstimateResult(self.corrected, self.standard_error, self.method, self.n_samples,
+                                  (), self.confidence_level, self.bounds)
+        return centered.confidence_interval(level)
+
+    def in_bits(self) -> CountDivergenceResult:
+        """The same result in bits.
+
+        Returns
+        -------
+        CountDivergenceResult
+            Estimate, bias, error and bounds divided by log 2.
+
+        Raises
+        ------
+        ValueError
+            When the result is not in nats.
+        """
+        return replace(super().in_bits(), bias=self.bias / log(2), scale=self.scale * log(2))
 
     def _local_interval(self, level: float) -> tuple[float, float]:
         """Divergences at which the observed value would not be in either tail."""
@@ -161,7 +181,8 @@ def f_divergence(P: Any, Q: Any, divergence: str | Generator = "kl", *, smoothin
         "noncentral chi-square law (reported only)")
     return CountDivergenceResult(
         estimate, error, f"{generator.name} of counts", (int(n), int(m)), (near_null,),
-        confidence_level, (-np.inf, np.inf), generator.unit, bias, null_pvalue, scale, cells)
+        confidence_level, (0.0, generator.upper_bound), generator.unit, bias, null_pvalue, scale,
+        cells)
 
 
 def _moments(generator: Generator, p: np.ndarray, q: np.ndarray, n: float,

@@ -7,9 +7,6 @@ from divest.divergence._graph import LabelledGraph
 from divest.divergence._one_step import path
 from divest.generators import Generator, Power
 
-NEEDS_REFERENCE = {"kl", "chi_square", "jeffreys"}  # P must be seen from the rows of Q
-NEEDS_SAMPLE = {"reverse_kl", "neyman_chi_square", "jeffreys"}  # and Q from those of P
-
 
 def saturated_share(graph: LabelledGraph) -> np.ndarray:
     """Share of rows whose neighbours are all from their own sample, for each k."""
@@ -34,6 +31,7 @@ def graph_diagnostics(graph: LabelledGraph, generator: Generator, dimension: flo
         "rows with neighbours from their own sample only: lower bound only; use larger n_neighbors "
         "or more data"))
     found.append(resolution_diagnostic(graph.n_p, graph.n_q, dimension))
+    found.append(_repeated_rows(graph))
     norm = float(np.linalg.norm(weights))
     found.append(Diagnostic("weight_norm", norm, 10.0, norm <= 10.0,
                             "unstable ensemble; use ensemble='average'"))
@@ -99,12 +97,46 @@ def shift_diagnostic(shift: float, error: float, scale: float) -> Diagnostic:
                       "use more data or fewer columns")
 
 
+def error_diagnostic(estimate: float, error: float) -> Diagnostic:
+    """Whether estimate and standard error can belong to a divergence, which is not negative."""
+    if error == 0:
+        return Diagnostic("standard_error", 0.0, 0.0, False,
+                          "no row makes a difference to the estimate, so its standard error says "
+                          "nothing; use more n_neighbors or data with more distinct values")
+    ratio = estimate / error
+    return Diagnostic("estimate_in_errors", ratio, -3.0, bool(ratio >= -3.0),
+                      "far below 0, where no divergence is: the rows are not independent, as when "
+                      "one sample was copied from the other")
+
+
+def relative_error_diagnostic(integral: float, error: float) -> Diagnostic:
+    """Standard error of the integral of p^a q^(1-a), relative to it."""
+    ratio = error / integral if integral > 0 else np.nan
+    return Diagnostic("integral_error", ratio, 0.5, bool(ratio <= 0.5),
+                      "a few rows dominate the integral of p^a q^(1-a); use an alpha nearer to 1")
+
+
+def _repeated_rows(graph: LabelledGraph) -> Diagnostic:
+    """Share of rows with an exact twin, in data whose rows should be distinct.
+
+    They should where there are several columns and in one of them hardly a value occurs twice.
+    """
+    points, multiplicity = graph.index.points, graph.index.multiplicity
+    share = 0.0
+    if multiplicity.max() > 1 and points.shape[1] > 1:
+        distinct = max(len(np.unique(column)) for column in points.T)
+        if distinct > 0.95 * len(points):
+            share = float(multiplicity[multiplicity > 1].sum() / multiplicity.sum())
+    return Diagnostic("repeated_share", share, 0.02, share <= 0.02,
+                      "rows are repeated exactly in data that is otherwise distinct, so they are "
+                      "not independent; drop the duplicates")
+
+
 def _reference_mass(graph: LabelledGraph, generator: Generator) -> float | None:
     """Share of one sample's mass that the other can see at the smallest k."""
-    link = generator.link
     masses = []
-    if generator.name in NEEDS_REFERENCE or (link is not None and link.alpha > 0):
+    if generator.needs_reference:
         masses.append(path(graph, (), (Power(1.0, 1.0),))[1][0])
-    if generator.name in NEEDS_SAMPLE or (link is not None and link.alpha < 0):
+    if generator.needs_sample:
         masses.append(path(graph, (Power(1.0, -1.0),), ())[0][0])
     return float(min(masses)) if masses else None

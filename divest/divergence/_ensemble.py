@@ -4,6 +4,8 @@ from math import ceil
 
 import numpy as np
 
+from divest.generators import Generator
+
 
 def neighbor_grid(n_p: int, n_q: int) -> np.ndarray:
     """Seven geometric values: from five expected rows of the smaller sample to eight times that."""
@@ -63,3 +65,11 @@ def ensemble_weights(ensemble: str | None, ks: np.ndarray, smaller: int,
     if ensemble == "average":
         return average_weights(ks)
     return extrapolation_weights(ks, dimension)
+
+
+def check_order(generator: Generator, ks: np.ndarray) -> None:
+    """Refuse orders above 2 that so few neighbours cannot estimate: falling powers are all 0."""
+    link = generator.link
+    if link is not None and abs(link.alpha) > 2 and abs(link.alpha) >= ks[0]:
+        raise ValueError(f"{generator.name} needs n_neighbors above {abs(link.alpha):g}, "
+                         f"got {ks[0]}; use more neighbours or an order nearer to 1.")

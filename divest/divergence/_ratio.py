@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from divest._results import Diagnostic
-from divest.divergence._diagnostics import integral_diagnostic, shift_diagnostic
+from divest.divergence._diagnostics import (
+    integral_diagnostic,
+    relative_error_diagnostic,
+    shift_diagnostic,
+)
 from divest.divergence._ensemble import average_weights, extrapolation_weights
 from divest.divergence._graph import LabelledGraph
 from divest.divergence._one_step import Terms, floored_ratio, jackknife, path, plug_in_ratio
-from divest.generators import Generator, Log, Power
+from divest.generators import Generator, Log, Power, Sign
 
 Found = tuple[float, float, list[Diagnostic]]  # estimate, standard error, diagnostics
 
@@ -25,12 +29,13 @@ def one_step(graph: LabelledGraph, generator: Generator, weights: np.ndarray,
     along = np.add(*path(graph, at_p, at_q))
     estimate = float(weights @ along)
     error, found = _error(graph, at_p, at_q, along, weights, dimension)
-    if generator.name == "total_variation":
+    if any(isinstance(term, Sign) for term in generator.at_p):
         upper = float(graph.q.mean(generator.f(floored_ratio(graph)))[0])
         found.append(Diagnostic("plug_in_upper", upper, np.nan, True,
                                 "plug-in value at the smallest k (reported only)"))
     if link is None:
         return estimate, error, found
+    found.append(relative_error_diagnostic(estimate, error))
     if np.isnan(link.value(estimate)):
         found.append(integral_diagnostic(estimate))
     return link.value(estimate), abs(link.slope(estimate)) * error, found

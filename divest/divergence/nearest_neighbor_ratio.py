@@ -22,8 +22,12 @@ from divest._validation import (
     check_two_samples,
 )
 from divest.divergence._debias import debiased_log, debiased_power, smoothed_ratio
-from divest.divergence._diagnostics import graph_diagnostics, saturated_share
-from divest.divergence._ensemble import auto_neighbors, ensemble_weights
+from divest.divergence._diagnostics import (
+    error_diagnostic,
+    graph_diagnostics,
+    saturated_share,
+)
+from divest.divergence._ensemble import auto_neighbors, check_order, ensemble_weights
 from divest.divergence._graph import labelled_graph
 from divest.divergence._ratio import (
     donsker_varadhan,
@@ -34,7 +38,7 @@ from divest.divergence._ratio import (
 )
 from divest.divergence._standardize import METHODS as STANDARDIZE
 from divest.divergence._standardize import Standardizer
-from divest.generators import Generator, resolve_generator
+from divest.generators import Generator, kl, resolve_generator
 
 MIN_ROWS_AUTO = 11
 
@@ -211,9 +215,10 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
             Estimate, standard error, interval and diagnostics.
         """
         check_is_fitted(self)
-        if divergence is None:
+        generator = self._checked_generator(divergence)
+        if generator == self._checked_generator():
             return self.result_
-        result = self._estimate(self._checked_generator(divergence))
+        result = self._estimate(generator)
         warn_if_doubtful(result.diagnostics, result.method)
         return result
 
@@ -230,7 +235,11 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
         DataFrame
             One row each: divergence, method, estimate, standard_error, low, high, trusted ...
         """
+        if isinstance(divergences, (str, Generator)):
+            divergences = [divergences]
         generators = [resolve_generator(divergence) for divergence in divergences]
+        if not generators:
+            raise ValueError("divergences must name at least one divergence, got none.")
         frames = [self.estimate(g).to_frame() for g in generators]
         table = pd.concat(frames, ignore_index=True)
         table.insert(0, "divergence", [g.name for g in generators])
@@ -300,6 +309,8 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
             When `y` holds one sample only, or labels not seen in `fit`.
         """
         check_is_fitted(self)
+        if y is None:
+            raise ValueError("score requires y: which of two samples each row is from.")
         X, y = check_rows(self, X, y, reset=False)
         if unknown := set(np.unique(y)) - set(self.classes_):
             raise ValueError(f"y holds labels not seen in fit: {sorted(unknown)}.")
@@ -328,8 +339,8 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
         check_option("standardize", self.standardize, STANDARDIZE)
         check_number("confidence_level", self.confidence_level, 0, 1)
         if self.dimension is not None:
-            check_number("dimension", self.dimension, 0)
-        if self.form == "donsker_varadhan" and (generator.name != "kl" or self.method == "paper"):
+            check_number("dimension", self.dimension, 0, 1000)
+        if self.form == "donsker_varadhan" and (generator != kl() or self.method == "paper"):
             raise ValueError("form='donsker_varadhan' needs divergence='kl' and method='one_step', "
                              f"got {generator.name!r} and {self.method!r}.")
         if self.density_bounds is not None:
@@ -359,6 +370,8 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
     def _estimate(self, generator: Generator) -> EstimateResult:
         """Estimate, standard error and diagnostics from the graph."""
         graph, weights, dimension = self._graph, self.weights_, self.dimension_
+        if self.method == "one_step":
+            check_order(generator, graph.ks)
         diagnostics = graph_diagnostics(graph, generator, dimension, weights)
         if self.method == "paper":
             estimate = max(float(weights @ self._path(generator)), 0.0)
@@ -367,6 +380,8 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
             estimate, error, more = donsker_varadhan(graph, weights, dimension)
         else:
             estimate, error, more = one_step(graph, generator, weights, dimension)
+        if np.isfinite(error):
+            more.append(error_diagnostic(estimate, error))
         bounds = (0.0, generator.upper_bound) if self.clip else (-np.inf, np.inf)
         return EstimateResult(
             float(np.clip(estimate, *bounds)), float(error),

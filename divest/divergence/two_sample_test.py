@@ -21,6 +21,7 @@ from divest._validation import (
     check_two_samples,
 )
 from divest.divergence._debias import debiased, debiased_log
+from divest.divergence._ensemble import check_order
 from divest.divergence._graph import labelled_graph
 from divest.divergence._one_step import class_constants
 from divest.divergence._permutation import (
@@ -172,12 +173,14 @@ class DivergenceTwoSampleTest(TwoSampleMixin, BaseEstimator):
                              f"{self.n_samples_[0]} of P and {self.n_samples_[1]} of Q.")
         blocks = None if groups is None else check_row_groups(groups, is_p)
         self.n_neighbors_ = self._scales(len(X))
+        check_order(generator, self.n_neighbors_)
         rows = Standardizer.from_rows(X, self.standardize).transform(X)
         self._graph = labelled_graph(rows, is_p, self.n_neighbors_, metric=self.metric,
                                     n_jobs=self.n_jobs)
         self._terms = linear_terms(generator)
         root = root_sequence(self.random_state)
-        self._store(self._permute(is_p, blocks, root), blocks, root.entropy)
+        seed = None if root.spawn_key else root.entropy  # a spawned stream has no number
+        self._store(self._permute(is_p, blocks, root), blocks, seed)
         warn_if_doubtful(self.result_.diagnostics, METHOD)
         return self
 

@@ -84,6 +84,36 @@ class Generator:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def needs_reference(self) -> bool:
+        """Whether mass of P where Q has none makes the divergence infinite.
+
+        Returns
+        -------
+        bool
+            True where f' has no bound, and for integrals of p^a q^(1-a) with a > 0.
+        """
+        if self.link is not None:
+            return self.link.alpha > 0
+        with np.errstate(over="ignore"):
+            near, far = self.derivative(np.array([1e6, 1e12]))
+        return bool(far - near > 0.1)
+
+    @property
+    def needs_sample(self) -> bool:
+        """Whether mass of Q where P has none makes the divergence infinite.
+
+        Returns
+        -------
+        bool
+            True where f has no bound near 0, and for integrals of p^a q^(1-a) with a < 0.
+        """
+        if self.link is not None:
+            return self.link.alpha < 0
+        with np.errstate(over="ignore"):
+            near, far = self.f(np.array([1e-6, 1e-12]))
+        return bool(far - near > 0.1)
+
 
 def _check_convex(generator: Generator) -> None:
     """f(1) = 0, f' does not fall, and each tangent lies below f."""

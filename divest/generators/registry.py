@@ -306,14 +306,18 @@ def tsallis(alpha: float) -> Generator:
     return _from_integral("tsallis", alpha, 1.0 / (alpha - 1.0), symmetric=alpha == 0.5)
 
 
+_LARGEST = 1000.0  # powers of a higher order overflow on nearly every ratio
+
+
 def _order(name: str, alpha: float) -> float:
     """`alpha` as a finite float."""
     try:
         value = float(alpha)
     except (TypeError, ValueError):
         raise ValueError(f"{name}: alpha must be a number, got {alpha!r}.") from None
-    if not np.isfinite(value):
-        raise ValueError(f"{name}: alpha must be finite, got {alpha!r}.")
+    if not abs(value) <= _LARGEST:
+        raise ValueError(f"{name}: alpha must be finite and at most {_LARGEST:g} in size, "
+                         f"got {alpha!r}.")
     return value
 
 

@@ -222,19 +222,77 @@ def test_seed_of_the_joint_test_repeats_it(seasons):
 
 
 @pytest.mark.parametrize(("change", "options", "message"), [
-    ({"a": "text"}, {}, "column 'a' holds numbers in one table and text in the other"),
+    ({"a": "text"}, {}, "column 'a' holds numbers in the reference table .* and labels in the current"),
     ({"a": np.inf}, {}, "current contains infinity"),
     ({}, {"columns": ["a", "nope"]}, "no column nope; it has a, b, label"),
-    ({}, {"level": 1.5}, "level must lie between 0 and 1"),
+    ({}, {"level": 1.5}, "level must lie between 0 and 0.5"),
     ({}, {"divergence": []}, "at least one divergence"),
     ({}, {"divergence": "nope"}, "divergence must be one of"),
     ({}, {"standardize": "scale"}, "standardize must be one of"),
-    ({"b": np.nan}, {}, "0 complete current rows"),
 ])
 def test_bad_input_is_refused(rng, change, options, message):
     reference, current = frame(rng, 30), frame(rng, 30).assign(**change)
     with pytest.raises(ValueError, match=message):
         compare(reference, current, **options)
+
+
+def test_a_wholly_missing_column_is_drift_and_leaves_the_rest(rng):
+    result = compare(frame(rng, 60), frame(rng, 60).assign(b=np.nan), random_state=0,
+                     n_resamples=99)
+    table = result.columns.set_index("column")
+    assert table.loc["b", "drift"]
+    assert result.joint["n_columns"].unique() == [1]
+    assert "Column b: values not tested (no values in one table)." in result.summary()
+
+
+def test_too_few_complete_rows_leave_the_columns(rng):
+    reference, current = frame(rng, 60), frame(rng, 60)
+    current.loc[:29, "a"], current.loc[25:, "b"] = np.nan, np.nan
+    with pytest.warns(TrustWarning, match="too few complete rows"):
+        result = compare(reference, current, random_state=0, n_resamples=99)
+    assert result.joint.empty
+    assert len(result.columns) == 3
+    assert "complete_rows" in result.summary()
+
+
+def test_equal_numbers_of_other_types_are_equal(rng):
+    codes = rng.integers(0, 3, 200)
+    reference = pd.DataFrame({"code": codes, "category": pd.Categorical(codes)})
+    current = pd.DataFrame({"code": codes.astype(float), "category": pd.Categorical(codes + 0.0)})
+    current.loc[0, "code"] = -0.0 if codes[0] == 0 else current.loc[0, "code"]
+    with pytest.warns(TrustWarning):  # every row has its twin
+        table = compare(reference, current, random_state=0, n_resamples=99).columns
+    assert table["pvalue"].tolist() == [1.0, 1.0]
+    assert (table["new_categories"] == 0).all()
+
+
+def test_columns_of_rare_values_are_not_called_equal():
+    number = [pd.DataFrame({"x": np.repeat(np.arange(10) + shift, 2)}) for shift in (0, 10)]
+    with pytest.warns(TrustWarning):
+        found = compare(*number, random_state=0, n_resamples=99)
+    assert found.columns["test"].tolist() == ["KS"]
+    assert found.drift
+    label = [pd.DataFrame({"x": [f"{side}{i}" for i in range(90)]}) for side in "ab"]
+    result = compare(*label, random_state=0)
+    assert not result.columns["trusted"].item()
+    assert "1 column was not tested" in result.verdict
+    assert "90" not in result.verdict
+
+
+@pytest.mark.parametrize(("reference", "current", "message"), [
+    (pd.date_range("2024", periods=30), np.arange(30.0), "dates in the reference table"),
+    (pd.date_range("2024", periods=30), pd.date_range("2024", periods=30, tz="UTC"),
+     "dates with a time zone in the current"),
+    (np.arange(30.0), np.arange(30) + 1j, "complex"),
+])
+def test_other_types_are_not_mixed(reference, current, message):
+    with pytest.raises(ValueError, match=message):
+        compare(pd.DataFrame({"x": reference}), pd.DataFrame({"x": current}))
+
+
+def test_printing_shows_the_summary(found):
+    assert str(found) == found.summary()
+    assert found != compare
 
 
 def test_tables_without_rows_or_shared_columns_are_refused(rng):
@@ -244,5 +302,10 @@ def test_tables_without_rows_or_shared_columns_are_refused(rng):
         compare(frame(rng, 30), frame(rng, 30).add_prefix("new_"))
     with pytest.raises(ValueError, match="more than one column named 'a'"):
         compare(frame(rng, 30), pd.concat([frame(rng, 30)] * 2, axis=1))
+    with pytest.raises(ValueError, match="reference with 2 and current with 3"):
+        compare(np.zeros((20, 2)), np.zeros((20, 3)))
+    for wrong in ([], ["a", "a"]):
+        with pytest.raises(ValueError, match="must name different columns"):
+            compare(frame(rng, 30), frame(rng, 30), columns=wrong)
     with pytest.raises(ValueError, match="3 dimensions"):
         compare(frame(rng, 30), np.zeros((2, 2, 2)))

@@ -103,3 +103,14 @@ def test_interval_covers_near_and_away_from_zero(rng, shares, shift):
         low, high = result.confidence_interval()
         covered += low <= truth <= high
     assert covered / runs >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / runs)
+
+
+def test_bits_and_bounds():
+    result = f_divergence([30, 50, 20], [31, 51, 20], "kl")
+    bits = result.in_bits()
+    assert_allclose(bits.corrected, result.corrected / np.log(2))
+    assert_allclose(bits.confidence_interval(), np.array(result.confidence_interval()) / np.log(2))
+    apart = f_divergence([30, 0], [0, 30], "jensen_shannon")
+    assert apart.confidence_interval()[1] <= np.log(2)
+    with pytest.raises(ValueError, match="level"):
+        result.confidence_interval(2.0)

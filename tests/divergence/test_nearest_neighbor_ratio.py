@@ -27,7 +27,7 @@ from divest.divergence._ensemble import (
     paper_grid,
     paper_weights,
 )
-from divest.generators import Generator, kl, resolve_generator
+from divest.generators import Generator, hellinger, kl, resolve_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore::divest.TrustWarning")
 
@@ -739,7 +739,7 @@ def test_one_number_of_neighbours_without_an_ensemble(samples):
     ({"standardize": True}, ValueError, "standardize must be one of .* got True"),
     ({"confidence_level": 95}, ValueError, "confidence_level must lie between 0 and 1, got 95"),
     ({"confidence_level": "high"}, TypeError, "confidence_level must be a number, got 'high'"),
-    ({"dimension": 0}, ValueError, "dimension must lie between 0 and inf, got 0"),
+    ({"dimension": 0}, ValueError, "dimension must lie between 0 and 1000, got 0"),
     ({"dimension": "two"}, TypeError, "dimension must be a number, got 'two'"),
     ({"n_neighbors": 2.5}, TypeError, "n_neighbors must be 'auto', an integer or an array of"),
     ({"n_neighbors": "all"}, TypeError, "n_neighbors must be 'auto', .*got 'all'"),
@@ -895,3 +895,46 @@ def test_folds_of_one_sample_are_refused(samples):
     X, y = stack_samples(*samples)
     with pytest.raises(ValueError, match=r"StratifiedKFold\(shuffle=True\)"):
         cross_val_score(Ratio(n_neighbors=5), X, y, cv=5, error_score="raise")
+
+
+# ------------------------------------------------------------ rows that are not independent
+def test_repeated_rows_fail_a_diagnostic(rng):
+    P, Q = np.repeat(rng.normal(size=(60, 2)), 2, axis=0), rng.normal(size=(120, 2))
+    model = fitted(P, Q)
+    rows = model.diagnostics_.set_index("name")
+    assert rows.loc["repeated_share", "value"] == 0.5
+    assert not rows.loc["repeated_share", "passed"]
+    rounded = fitted(P[:60].round(), Q.round()).diagnostics_.set_index("name")
+    assert rounded.loc["repeated_share", "passed"]
+
+
+def test_a_copied_sample_fails_a_diagnostic(rng):
+    P = rng.normal(size=(100, 2))
+    rows = fitted(P, P, n_neighbors=5).diagnostics_.set_index("name")
+    assert not rows.loc["estimate_in_errors", "passed"]
+
+
+def test_no_standard_error_without_differences():
+    model = fitted(np.ones((40, 2)), np.ones((40, 2)))
+    rows = model.diagnostics_.set_index("name")
+    assert not rows.loc["standard_error", "passed"]
+
+
+def test_orders_beyond_the_number_of_neighbours_are_refused(samples):
+    with pytest.raises(ValueError, match=r"power\(400\) needs n_neighbors above 400"):
+        fitted(*samples, "power(400)")
+
+
+def test_a_dominated_integral_fails_a_diagnostic(rng):
+    P, Q = rng.normal(size=(300, 1)), rng.normal(size=(300, 1)) + 2.0
+    rows = fitted(P, Q, "power(8)").diagnostics_.set_index("name")
+    assert not rows.loc["integral_error", "passed"]
+
+
+def test_generators_are_known_by_value_not_by_name(samples):
+    impostor = Generator("kl", hellinger().f, hellinger().derivative)
+    assert not impostor.needs_reference
+    with pytest.raises(ValueError, match="donsker_varadhan"):
+        fitted(*samples, impostor, form="donsker_varadhan")
+    unbounded = Generator("mine", kl().f, kl().derivative)
+    assert "reference_mass" in set(fitted(*samples, unbounded).diagnostics_["name"])

@@ -1,0 +1,21 @@
+"""Does this model fit this sample?"""
+
+from divest.goodness_of_fit.models import (
+    OutOfSupportError,
+    ScoreModel,
+    SupportBoundaryError,
+    as_score_model,
+    check_score,
+    from_jax,
+    from_torch,
+)
+
+__all__ = [
+    "OutOfSupportError",
+    "ScoreModel",
+    "SupportBoundaryError",
+    "as_score_model",
+    "check_score",
+    "from_jax",
+    "from_torch",
+]
