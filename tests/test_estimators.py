@@ -8,6 +8,7 @@ import pkgutil
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -123,3 +124,20 @@ def test_two_samples_are_short_for_labelled_rows(estimator):
     X, y = data()
     separate = settled(estimator).fit_samples(X[y == 1], X[y == 0])
     assert outcome(separate) == outcome(settled(estimator).fit(X, y))
+
+
+@every
+def test_cross_validation_after_a_scaler(estimator):
+    """With a scorer of the fitted result: not every estimator has a score on held-out rows."""
+    def number(pipeline, X, y):
+        return getattr(pipeline[-1].result_, "estimate", None) or pipeline[-1].result_.statistic
+
+    X, y = data()
+    folds = StratifiedKFold(2, shuffle=True, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), settled(estimator))
+    scores = cross_validate(pipeline, X, y, cv=folds, scoring=number, error_score="raise")
+    train = next(folds.split(X, y))[0]
+    alone = settled(estimator).fit(StandardScaler().fit_transform(X[train]), y[train])
+    result = alone.result_
+    expected = getattr(result, "estimate", None) or result.statistic
+    np.testing.assert_array_equal(scores["test_score"][0], expected)
