@@ -147,3 +147,47 @@ def deletion_error(matrix, is_p, ks, weights, at_p, at_q):
             w * one_step(matrix[np.ix_(keep, keep)], is_p[keep], k, at_p, at_q, constants)
             for k, w in zip(ks, weights, strict=True))
     return np.sqrt((n - 1) * np.var(left[is_p]) + (m - 1) * np.var(left[~is_p]))
+
+
+# ------------------------------------------------------------ Stein kernels
+def stein_matrix(kernel, X, S, Y=None, T=None):
+    """Stein kernel of rows X with scores S and rows Y with scores T."""
+    Y, T = (X, S) if Y is None else (Y, T)
+    gaps = X[:, None] - Y[None]
+    phi, slope, curvature = kernel.profile((gaps**2).sum(axis=2))
+    toward = (gaps * (T[None] - S[:, None])).sum(axis=2)
+    return phi * (S @ T.T) + 2 * slope * (toward - X.shape[1]) - 4 * curvature
+
+
+def weighted_stein_matrix(kernel, X, A, W, Y, B, V):
+    """The same with coordinate weights W and V, and A and B the weights times the tilted scores."""
+    total = np.zeros((len(X), len(Y)))
+    u = ((X[:, None] - Y[None])**2).sum(axis=2)
+    phi, slope, curvature = kernel.profile(u)
+    for x, a, w, y, b, v in zip(X.T, A.T, W.T, Y.T, B.T, V.T, strict=True):
+        gap, both = x[:, None] - y, np.outer(w, v)
+        share = np.where(u > 0, gap**2 / np.where(u > 0, u, 1), 0)  # of the squared distance
+        toward = gap * (np.outer(w, b) - np.outer(a, v)) - both
+        total += phi * np.outer(a, b) + 2 * slope * toward - 4 * curvature * both * share
+    return total
+
+
+def stein_sums(matrix):
+    """Sum off the diagonal, the diagonal, and sums of the rows off the diagonal."""
+    diagonal = np.diag(matrix)
+    rows = matrix.sum(axis=1) - diagonal
+    return rows.sum(), diagonal, rows
+
+
+def stein_tiles(matrix, side):
+    """Sums of rows and of columns of each square tile, below the diagonal where it is on it."""
+    n = len(matrix)
+    tiles = []
+    for i in range(0, n, side):
+        for j in range(i, n, side):
+            tile = np.zeros((side, side))
+            part = matrix[i:i + side, j:j + side]
+            part = np.tril(part, -1) if i == j else part
+            tile[:part.shape[0], :part.shape[1]] = part
+            tiles.append(((i, j), (tile.sum(axis=1), tile.sum(axis=0))))
+    return tiles

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-_FILES = frozenset({"neighbors"})
+_FILES = frozenset({"neighbors", "stein"})
 
 
 def __getattr__(name):

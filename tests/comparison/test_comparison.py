@@ -222,7 +222,7 @@ def test_seed_of_the_joint_test_repeats_it(seasons):
 
 
 @pytest.mark.parametrize(("change", "options", "message"), [
-    ({"a": "text"}, {}, "column 'a' holds numbers in the reference table .* and labels in the current"),
+    ({"a": "text"}, {}, "'a' holds numbers in the reference table .* and labels in the current"),
     ({"a": np.inf}, {}, "current contains infinity"),
     ({}, {"columns": ["a", "nope"]}, "no column nope; it has a, b, label"),
     ({}, {"level": 1.5}, "level must lie between 0 and 0.5"),
