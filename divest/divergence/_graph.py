@@ -11,7 +11,7 @@ from divest import _kernels
 from divest._neighbors import TIE, NeighborIndex
 from divest._resampling import run_tasks
 
-KEPT_MEMBERS = 5e7  # neighbour lists are kept up to this many entries, beyond it searched again
+KEPT_MEMBERS = 1.2e8  # entries of neighbour lists kept (4 bytes each); beyond, searched again
 _MEMBERS_PER_BLOCK = 2e6
 
 Block = tuple[np.ndarray, np.ndarray, np.ndarray]  # centres, near points, ends of their balls
