@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -124,21 +125,24 @@ class _BruteForce:
 
     With u the unit roundoff and g = (d + 16) u, the computed score of x and y differs from
     ``|y|^2 - 2 x.y`` by at most ``g (2 |y|^2 + |x|^2)``; every point that may be near by that
-    bound is a candidate.
+    bound is a candidate. Queries with too many candidates (clouds far apart) try again in double
+    precision, and after that compare all points.
     """
 
-    def __init__(self, points: np.ndarray, power: int):
+    def __init__(self, points: np.ndarray, power: int, kind: Any = np.float32):
         n, d = points.shape
         # in random order the first tile tells how near the nearest points of any query are
         self._shuffle = np.random.default_rng(0).permutation(n).astype(np.int32)
         self._points, self._power = points[self._shuffle], power
-        self._bound = (d + 16) * 2.0**-24
+        self._kind = np.float64 if power != 2 else kind
+        self._bound = (d + 16) * float(np.finfo(self._kind).eps) / 2
+        self._precise: _BruteForce | None = None
         if power == 2:
             self._center = np.median(points, axis=0)
             centered = self._points - self._center
             squares = np.einsum("ij,ij->i", centered, centered)
             lowered = np.column_stack([centered, (1 - 2 * self._bound) * squares])
-            self._columns = np.ascontiguousarray(lowered.T, dtype=np.float32)
+            self._columns = np.ascontiguousarray(lowered.T, dtype=self._kind)
             self._slack = 4 * self._bound * squares
         else:
             self._columns, self._slack = np.ascontiguousarray(self._points.T), np.zeros(n)
@@ -159,12 +163,12 @@ class _BruteForce:
                indices: np.ndarray) -> None:
         """Fill in the `k` nearest points of one block of queries."""
         loops = _kernels.neighbors
-        m, n, kind = len(queries), len(self._points), self._columns.dtype
+        m, n, kind = len(queries), len(self._points), self._kind
         left, slack = self._left(queries)
         room = (m, 4 * k + _POINTS)
         kept_scores, kept = np.empty(room, kind), np.empty(room, np.int32)
         counts = np.where(np.abs(left).max(axis=1) < 1e15, 0, -1)  # beyond: exact distances only
-        limits = np.full(m, np.inf, kind)
+        limits: np.ndarray = np.full(m, np.inf, kind)
         inside = k * _POINTS / n  # expected number of the k nearest in the first tile
         rank = int(inside + 5 * np.sqrt(inside) + 6)
         rank = rank if rank <= loops.LANES // 2 else 0
@@ -172,15 +176,32 @@ class _BruteForce:
             scores = self._scores(left, self._columns[:, first:first + _POINTS])
             loops.scan_tile(scores, first, k, rank, self._slack, slack, kept_scores, kept, counts,
                             limits)
-        loops.settle(queries, self._points, self._power, k, self._slack, slack, kept_scores, kept,
-                     counts, limits, distances, indices)
+        guided = counts >= 0
+        if guided.all() or self._kind == np.float64:
+            loops.settle(queries, self._points, self._power, k, self._slack, slack, kept_scores,
+                         kept, counts, limits, distances, indices)
+            return
+        near, which = np.empty((guided.sum(), k)), np.empty((guided.sum(), k), np.int32)
+        loops.settle(queries[guided], self._points, self._power, k, self._slack, slack[guided],
+                     kept_scores[guided], kept[guided], counts[guided], limits[guided], near, which)
+        distances[guided], indices[guided] = near, which
+        distances[~guided], indices[~guided] = self._again(queries[~guided], k)
+
+    def _again(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest points by products in double precision; indices in the shuffled order."""
+        if self._precise is None:
+            self._precise = _BruteForce(self._points[np.argsort(self._shuffle)], self._power,
+                                        np.float64)
+        distances, indices = np.empty((len(queries), k)), np.empty((len(queries), k), np.int32)
+        self._precise._block(queries, k, distances, indices)
+        return distances, indices
 
     def _left(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The left factor of the products, and what rounding may cost each query."""
         if self._power != 2:
             return queries, np.zeros(len(queries))
         queries = queries - self._center
-        left = np.empty((len(queries), queries.shape[1] + 1), np.float32)
+        left = np.empty((len(queries), queries.shape[1] + 1), self._kind)
         with np.errstate(over="ignore"):
             left[:, :-1] = -2 * queries
         left[:, -1] = 1.0

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.spatial.distance import cdist
 
 from divest import _neighbors
 from divest._neighbors import METRICS, TREE_MAX_DIMENSION, NeighborIndex
@@ -252,3 +253,23 @@ def test_same_answer_again(rng, search):
         index = NeighborIndex(rows)
         answers.append(index.query(index.points[:40], 9))
     assert_array_equal(answers[0], answers[1])
+
+
+@pytest.mark.parametrize("kind", ["clouds 1e3 apart", "clouds 1e6 apart", "clouds 1e9 apart",
+                                  "one bimodal column", "twins"])
+def test_where_single_precision_is_no_guide(rng, kind):
+    """Queries then go by double precision, or by exact distances; the answers are the same."""
+    X = rng.normal(size=(700, 9))
+    if kind.startswith("clouds"):
+        X[:300] += float(kind.split()[1])
+    elif kind.startswith("one"):
+        X[:, 0] = 1000.0 * rng.integers(0, 2, 700)
+    else:
+        X[::2] = X[1::2] + 1e-9 * rng.normal(size=(350, 9))
+    search = _neighbors._BruteForce(X, 2)
+    distances, indices = search.query(X, 12)
+    matrix = cdist(X, X)
+    expected = np.sort(matrix, axis=1)[:, :12]
+    assert_allclose(distances, expected, rtol=1e-12)
+    assert_allclose(np.take_along_axis(matrix, indices.astype(int), 1), expected, rtol=1e-12)
+    assert (search._precise is not None) == (kind != "twins")
