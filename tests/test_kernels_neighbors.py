@@ -48,7 +48,7 @@ def test_compact(rng, limit):
         labels = rng.permutation(points).astype(np.int32)
         expected, reach = plain.compact(scores, labels, 10, limit, slack, 0.1)
         kept, found = loops.compact(scores, labels, points, 10, limit, slack, 0.1)
-        assert_allclose(found, reach, rtol=3e-7)
+        assert_allclose(found, reach, rtol=1e-15)
         if expected is None:
             assert kept == -1
         else:

@@ -79,7 +79,8 @@ def compact(scores, labels, count, k, limit, point_slack, query_slack):
     reach = largest + slack + query_slack
     if reach > limit:
         return -1, limit
-    reach += 2e-7 * abs(reach) + 1e-36  # rounding of the limit itself to single precision
+    rounding = 2e-7 if scores.itemsize == 4 else 4e-16  # of the limit itself, to the scores' type
+    reach += rounding * abs(reach) + 1e-36
     kept = k
     for m in range(k, count):
         if scores[m] <= reach:
