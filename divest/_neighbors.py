@@ -13,7 +13,13 @@ from divest import _kernels
 METRICS = {"euclidean": 2, "manhattan": 1, "chebyshev": 0}
 TIE = 1e-12  # distances equal to this relative tolerance are equal
 TREE_MAX_DIMENSION = 7  # above it brute force is faster; see benchmarks/neighbors.py
+_ENTRIES_PER_BLOCK = 2e6
 _QUERIES, _POINTS = 128, 1024  # a tile of scores stays in the cache
+
+
+def rows_per_block(length: int) -> int:
+    """How many rows to search at once when each has a list of `length` near points."""
+    return max(64, min(4096, int(_ENTRIES_PER_BLOCK / length)))
 
 
 class NeighborIndex:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from divest import _kernels
-from divest._neighbors import TIE, NeighborIndex
+from divest._neighbors import TIE, NeighborIndex, rows_per_block
 from divest._resampling import run_tasks
 
 KEPT_MEMBERS = 1.2e8  # entries of neighbour lists kept (4 bytes each); beyond, searched again
-_MEMBERS_PER_BLOCK = 2e6
 
 Block = tuple[np.ndarray, np.ndarray, np.ndarray]  # centres, near points, ends of their balls
 
@@ -69,7 +68,7 @@ class LabelledGraph:
     def _searched(self, ks: np.ndarray) -> Iterator[tuple[Block, np.ndarray]]:
         """The blocks, searched afresh, each with the ends of the balls of `ks`."""
         index, order = self.index, self.index.order
-        size = max(64, min(4096, int(_MEMBERS_PER_BLOCK / (ks[-1] + 2))))
+        size = rows_per_block(int(ks[-1]) + 2)
         tasks = [(index, order[s:s + size], ks) for s in range(0, len(order), size)]
         at_k = np.searchsorted(ks, self.ks)
         for found in run_tasks(_search_block, tasks, len(tasks), n_jobs=self.n_jobs):
@@ -135,7 +134,7 @@ class LabelledGraph:
         loops, index = _kernels.neighbors, self.index
         C, K = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
         queries = index.transform(rows)
-        size = max(64, min(4096, int(_MEMBERS_PER_BLOCK / (k + 2))))
+        size = rows_per_block(k + 2)
         starts = range(0, len(rows), size)
         tasks = [(index, queries[s:s + size], np.array([k])) for s in starts]
         results = run_tasks(_search_around, tasks, len(tasks), n_jobs=self.n_jobs)

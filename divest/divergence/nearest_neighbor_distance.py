@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from divest import _kernels
 from divest._base import TwoSampleMixin
-from divest._neighbors import METRICS, TIE, TREE_MAX_DIMENSION, NeighborIndex
+from divest._neighbors import METRICS, TIE, TREE_MAX_DIMENSION, NeighborIndex, rows_per_block
 from divest._resampling import run_tasks
 from divest._results import EstimateResult, diagnostics_frame, warn_if_doubtful
 from divest._validation import check_integer, check_number, check_option, check_two_samples
@@ -24,7 +24,6 @@ from divest.generators import Generator, Log, Power, PowerIntegral, resolve_gene
 
 _INTEGRALS = {"hellinger": PowerIntegral(0.5, -1.0, False),
               "chi_square": PowerIntegral(2.0, 1.0, False)}  # 1 - T and T - 1
-_ENTRIES_PER_BLOCK = 2e6
 _LONGEST_LIST = 512
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore")  # the logarithm of 0, say
 
@@ -392,7 +391,7 @@ def _within(index: NeighborIndex, queries: np.ndarray, reach: np.ndarray) -> tup
 
 def _in_blocks(function: Callable, arrays: list, length: int, n_jobs: int | None) -> list:
     """The function's results over blocks of rows, put together; `length` entries for each row."""
-    size = max(64, min(4096, int(_ENTRIES_PER_BLOCK / length)))
+    size = rows_per_block(length)
     blocks = [slice(start, start + size) for start in range(0, len(arrays[0]), size)]
     tasks = [tuple(array[block] for array in arrays) for block in blocks]
     parts = run_tasks(function, tasks, len(tasks), n_jobs=n_jobs)

@@ -162,7 +162,7 @@ def test_small_blocks_are_the_same_as_one(rng, data, monkeypatch):
     rows, is_p = np.tile(DATA[data](rng), (3, 1)), rng.permutation(np.arange(270) < 100)
     rows[90:] += rng.integers(2, size=(180, 1)) * 0.1  # some rows stay equal
     one = labelled_graph(rows, is_p, KS)
-    monkeypatch.setattr(_graph, "_MEMBERS_PER_BLOCK", 1)
+    monkeypatch.setattr("divest._neighbors._ENTRIES_PER_BLOCK", 1)
     many = labelled_graph(rows, is_p, KS)
     assert len(list(many.blocks())) > len(list(one.blocks()))
     same_counts(one, many)
@@ -174,7 +174,7 @@ def test_small_blocks_are_the_same_as_one(rng, data, monkeypatch):
 @pytest.mark.parametrize("data", ["continuous", "tenths", "high dimension"])
 @pytest.mark.parametrize("n_jobs", [2, -1])
 def test_threads_do_not_change_the_result(rng, data, n_jobs, monkeypatch):
-    monkeypatch.setattr(_graph, "_MEMBERS_PER_BLOCK", 1)  # several blocks
+    monkeypatch.setattr("divest._neighbors._ENTRIES_PER_BLOCK", 1)  # several blocks
     rows, is_p = draw(rng, data)
     alone, shared = (labelled_graph(rows, is_p, KS, n_jobs=jobs) for jobs in (None, n_jobs))
     same_counts(alone, shared)
@@ -185,7 +185,7 @@ def test_threads_do_not_change_the_result(rng, data, n_jobs, monkeypatch):
 
 @pytest.mark.parametrize("data", ["tenths", "high dimension"])
 def test_processes_do_not_change_the_result(rng, data, monkeypatch):
-    monkeypatch.setattr(_graph, "_MEMBERS_PER_BLOCK", 1)
+    monkeypatch.setattr("divest._neighbors._ENTRIES_PER_BLOCK", 1)
     rows, is_p = draw(rng, data)
     alone = labelled_graph(rows, is_p, KS)
     changes = rng.normal(size=(len(alone.index.points), len(KS), 2))

@@ -401,7 +401,7 @@ def test_clip_at_the_upper_bound(samples):
 @pytest.mark.parametrize("n_jobs", [2, -1])
 @pytest.mark.parametrize("kind", ["continuous", "tenths", "nine columns"])
 def test_number_of_jobs_does_not_change_the_result(samples, kind, n_jobs, monkeypatch):
-    monkeypatch.setattr(_graph, "_MEMBERS_PER_BLOCK", 1)  # several blocks
+    monkeypatch.setattr("divest._neighbors._ENTRIES_PER_BLOCK", 1)  # several blocks
     P, Q = map(KINDS[kind], samples)
     one, other = fitted(P, Q), fitted(P, Q, n_jobs=n_jobs)
     assert found(one) == found(other)
