@@ -16,6 +16,7 @@ from divest.divergence import (
     divergence_two_sample_test,
     estimate_divergence,
 )
+from divest.goodness_of_fit import KernelSteinTest, kernel_stein_test
 
 __all__ = [
     "Comparison",
@@ -24,12 +25,14 @@ __all__ = [
     "DivergenceTwoSampleTest",
     "EstimateResult",
     "HypothesisResult",
+    "KernelSteinTest",
     "NearestNeighborDistanceDivergence",
     "NearestNeighborRatioDivergence",
     "TrustWarning",
     "compare",
     "divergence_two_sample_test",
     "estimate_divergence",
+    "kernel_stein_test",
     "stack_samples",
 ]
 

@@ -1,4 +1,4 @@
-"""Resampling: seeds, permutations, the one p-value, and running tasks in parallel."""
+"""Resampling: seeds, permutations, signs, the one p-value, and running tasks in parallel."""
 
 from __future__ import annotations
 
@@ -53,6 +53,64 @@ def permuted_rows(labelled: np.ndarray, rng: np.random.Generator,
     return np.concatenate([
         block[rng.choice(len(block), int(labelled[block].sum()), replace=False, shuffle=False)]
         for block in blocks])
+
+
+def resampling_signs(n: int, seeds: Iterable[np.random.SeedSequence],
+                     change: float = 0.5) -> np.ndarray:
+    """Random signs of `n` rows, one row of int8 per seed.
+
+    The sign changes from one row to the next with probability `change`: at 1/2 signs are
+    independent, below it they go with dependent rows.
+    """
+    streams = [_SignStream(rng, change) for rng in generators(seeds)]
+    return np.stack([stream.draw(n) for stream in streams])
+
+
+def sign_blocks(sizes: Iterable[int], seeds: Iterable[np.random.SeedSequence],
+                change: float = 0.5) -> Iterator[np.ndarray]:
+    """The same for consecutive blocks of rows, so that not all signs are held at once."""
+    streams = [_SignStream(rng, change) for rng in generators(seeds)]
+    for size in sizes:
+        yield np.stack([stream.draw(size) for stream in streams])
+
+
+class _SignStream:
+    """Signs of one resample, drawn block by block."""
+
+    def __init__(self, rng: np.random.Generator, change: float) -> None:
+        self.rng, self.change = rng, change
+        self.last = 2 * int(rng.integers(2)) - 1
+
+    def draw(self, size: int) -> np.ndarray:
+        if self.change == 0.5:
+            return 2 * self.rng.integers(0, 2, size, dtype=np.int8) - 1
+        changed = self.rng.random(size) < self.change
+        signs = (self.last * (1 - 2 * (np.cumsum(changed) % 2))).astype(np.int8)
+        self.last = int(signs[-1])
+        return signs
+
+
+def bootstrap_multipliers(n: int, seeds: Iterable[np.random.SeedSequence]) -> np.ndarray:
+    """How often each of `n` rows is drawn with replacement, less one; int8, one row per seed."""
+    draws = (np.bincount(rng.integers(0, n, n), minlength=n) - 1 for rng in generators(seeds))
+    return np.stack([draw.astype(np.int8) for draw in draws])
+
+
+def smallest_pvalue(statistics: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest weighted p-value over several statistics, of the data and of each resample.
+
+    `statistics` (1 + n_resamples, n_statistics), the observed ones first, drawn together; `weights`
+    (n_statistics,) sum to 1. Returns these smallest values (1 + n_resamples,), whose rank among
+    themselves gives a p-value for all statistics at once, and the single p-values (n_statistics,)
+    of the data.
+    """
+    total = len(statistics)
+    pvalues = np.empty(statistics.shape)
+    for k, column in enumerate(statistics.T):
+        tie = 1e-12 * np.abs(column)
+        pvalues[:, k] = total - np.searchsorted(np.sort(column), column - tie, side="left")
+    pvalues /= total
+    return (pvalues / weights).min(axis=1), pvalues[0]
 
 
 def run_tasks(function: Callable, tasks: Iterable[tuple], n_tasks: int, *, n_jobs: int | None,

@@ -16,11 +16,22 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import divest
 from divest import (
     DivergenceTwoSampleTest,
+    KernelSteinTest,
     NearestNeighborDistanceDivergence,
     NearestNeighborRatioDivergence,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+
+class StandardNormal:
+    """A model for any number of columns."""
+
+    def score(self, X):
+        return -X
+
+    def __repr__(self):
+        return "StandardNormal()"
+
 
 ESTIMATORS = [  # small instances of every public estimator; a test fails where one is missing
     NearestNeighborRatioDivergence(n_neighbors=1),
@@ -30,6 +41,9 @@ ESTIMATORS = [  # small instances of every public estimator; a test fails where 
     NearestNeighborRatioDivergence(n_neighbors=2, ensemble=None, form="donsker_varadhan"),
     NearestNeighborDistanceDivergence(n_neighbors=1),
     DivergenceTwoSampleTest(n_neighbors=1, n_resamples=9),
+    KernelSteinTest(StandardNormal(), n_resamples=9),
+    KernelSteinTest(StandardNormal(), method="nystrom", null="spectral", n_resamples=9),
+    KernelSteinTest(StandardNormal(), null="linear", dtype="float32"),
 ]
 every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 

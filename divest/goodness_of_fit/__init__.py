@@ -1,5 +1,6 @@
 """Does this model fit this sample?"""
 
+from divest.goodness_of_fit.kernel_stein import KernelSteinTest, kernel_stein_test
 from divest.goodness_of_fit.models import (
     OutOfSupportError,
     ScoreModel,
@@ -11,6 +12,7 @@ from divest.goodness_of_fit.models import (
 )
 
 __all__ = [
+    "KernelSteinTest",
     "OutOfSupportError",
     "ScoreModel",
     "SupportBoundaryError",
@@ -18,4 +20,5 @@ __all__ = [
     "check_score",
     "from_jax",
     "from_torch",
+    "kernel_stein_test",
 ]

@@ -1,0 +1,62 @@
+"""Which diagnostics a kernel Stein test gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from divest._results import Diagnostic
+from divest.goodness_of_fit import _diagnostics as known
+from divest.goodness_of_fit._points import Points
+from divest.goodness_of_fit._score_model import ScoreModel
+
+REPEATED = 0.05  # share of rows that repeat others
+
+
+def diagnose(test: Any, X: np.ndarray, S: np.ndarray, points: Points, ignored: float,
+             pvalue: float) -> list[Diagnostic]:
+    """What speaks for and against the p-value of a `KernelSteinTest`."""
+    found = judge(X, S, test.model_, pvalue, independent=test.dependence is None,
+                  diagonal=None if test.null == "linear" else test._diagonal,
+                  ignored=ignored if test.boundary == "ignore" else None,
+                  edges_known=not (test.support is None and test.weight is None
+                                   and test.boundary_points is None))
+    if isinstance(test.bandwidth, str) and test.bandwidth == "median":
+        found.append(known.median_in_high_dimension(X.shape[1]))
+    if points.singular:
+        found.append(Diagnostic(
+            "singular_covariance", 1.0, 0.0, False, "the covariance is singular and was made "
+            "regular: some columns are combinations of others, which a model with a density gives "
+            "probability 0"))
+    return found
+
+
+def judge(X: np.ndarray, S: np.ndarray, model: ScoreModel | None, pvalue: float, *,
+          independent: bool, diagonal: np.ndarray | None, ignored: float | None,
+          edges_known: bool) -> list[Diagnostic]:
+    """What speaks for and against the p-value of any Stein test.
+
+    `independent`: the rows are taken to be so. `diagonal`: the Stein kernel of each row with
+    itself, where it is known. `ignored`: the density at an edge of the support, where the test is
+    done all the same. `edges_known`: the caller has said where the support ends.
+    """
+    found = [known.autocorrelation(S), repeated_rows(X)] if independent else []
+    if diagonal is not None:
+        found.append(known.dominating_row(diagonal))
+    found.append(known.fitted_model(X, S, model))
+    if model is not None:
+        found.append(known.separated_modes(model, X, pvalue))
+        if ignored is not None and model.bounded:
+            found.append(known.boundary_ignored(ignored))
+    if not edges_known:
+        found.append(known.support_unknown(model, X, S))
+    return found
+
+
+def repeated_rows(X: np.ndarray) -> Diagnostic:
+    """Share of the rows that repeat another one."""
+    share = 1.0 - len(np.unique(X, axis=0)) / len(X)
+    return Diagnostic("repeated_rows", share, REPEATED, share <= REPEATED,
+                      "rows repeat one another, as no sample of a density does; rounded values act "
+                      "as a misfit, and copies of rows make the test reject too often")
