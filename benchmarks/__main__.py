@@ -1,10 +1,11 @@
-"""``python -m benchmarks [divergence|neighbors] [--quick]``: one table of ratios per family."""
+"""``python -m benchmarks [family] [--quick]``: one table of ratios per family."""
 
 import argparse
 
-from benchmarks import divergence, neighbors
+from benchmarks import divergence, goodness_of_fit, neighbors
 
-FAMILIES = {"neighbors": neighbors, "divergence": divergence}
+FAMILIES = {"neighbors": neighbors, "divergence": divergence,
+            "goodness_of_fit": goodness_of_fit}
 
 
 def main(arguments=None):

@@ -16,14 +16,26 @@ from divest.divergence import (
     divergence_two_sample_test,
     estimate_divergence,
 )
-from divest.goodness_of_fit import KernelSteinTest, kernel_stein_test
+from divest.goodness_of_fit import (
+    AggregatedSteinTest,
+    CompositeSteinTest,
+    FiniteSetSteinTest,
+    FitReport,
+    KernelSteinTest,
+    fit_report,
+    kernel_stein_test,
+)
 
 __all__ = [
+    "AggregatedSteinTest",
     "Comparison",
+    "CompositeSteinTest",
     "ConvergenceWarning",
     "Diagnostic",
     "DivergenceTwoSampleTest",
     "EstimateResult",
+    "FiniteSetSteinTest",
+    "FitReport",
     "HypothesisResult",
     "KernelSteinTest",
     "NearestNeighborDistanceDivergence",
@@ -32,6 +44,7 @@ __all__ = [
     "compare",
     "divergence_two_sample_test",
     "estimate_divergence",
+    "fit_report",
     "kernel_stein_test",
     "stack_samples",
 ]

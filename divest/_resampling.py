@@ -83,7 +83,8 @@ class _SignStream:
 
     def draw(self, size: int) -> np.ndarray:
         if self.change == 0.5:
-            return 2 * self.rng.integers(0, 2, size, dtype=np.int8) - 1
+            bits = np.frombuffer(self.rng.bytes((size + 7) // 8), dtype=np.uint8)
+            return 2 * np.unpackbits(bits, count=size).view(np.int8) - 1
         changed = self.rng.random(size) < self.change
         signs = (self.last * (1 - 2 * (np.cumsum(changed) % 2))).astype(np.int8)
         self.last = int(signs[-1])
@@ -120,6 +121,8 @@ def run_tasks(function: Callable, tasks: Iterable[tuple], n_tasks: int, *, n_job
     Threads by default, as the compiled loops release the interpreter's lock; the user's
     ``joblib.parallel_config`` may choose another backend. The results do not depend on it.
     """
+    if n_tasks == 1 and not progress:
+        return iter([function(*task) for task in tasks])
     calls = [delayed(function)(*task) for task in tasks]
     try:
         results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(calls)

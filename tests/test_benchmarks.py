@@ -18,16 +18,23 @@ TINY = {
         "peers": ((30, 40),), "peer_columns": (2,), "samples": 2, "loops": 400, "rounds": 1,
         "budget": 0.0, "fit_budget": 0.0,
     },
+    "goodness_of_fit": {
+        "rows": (60,), "columns": (1, 3), "middle": (80, 3), "forms": (60,), "resamples": 8,
+        "product": 32, "threads": 60, "thread_resamples": 8, "thread_rounds": 1, "exact": 60,
+        "many": 80, "landmarks": 20, "samples": 2, "scale": 10, "test_resamples": 9,
+        "locations": (60,), "rounds": 1, "budget": 0.0,
+    },
 }  # fmt: skip
 
 
 @pytest.fixture
 def families(monkeypatch):
-    """The two families, with tiny samples."""
+    """The families, with tiny samples."""
     monkeypatch.syspath_prepend(ROOT)
-    from benchmarks import divergence, neighbors
+    from benchmarks import divergence, goodness_of_fit, neighbors
 
-    found = {"neighbors": neighbors, "divergence": divergence}
+    found = {"neighbors": neighbors, "divergence": divergence,
+             "goodness_of_fit": goodness_of_fit}
     for name, family in found.items():
         monkeypatch.setattr(family, "QUICK", replace(family.QUICK, **TINY[name]))
     return found
@@ -50,6 +57,33 @@ def test_divergence(families):
     loops = found[found["benchmark"].str.startswith("loop")]
     assert len(loops) >= 6
     assert loops["error"].lt(1e-10).all()
+
+
+def test_goodness_of_fit(families, monkeypatch):
+    family = families["goodness_of_fit"]
+    monkeypatch.setattr(family, "find_spec", lambda name: None)
+    found = family.run(family.QUICK)
+    absent = found["against"].isin(["hyppo FSSD"])
+    assert (found.loc[absent, "note"] == "hyppo FSSD is not installed").all()
+    assert (found.loc[~absent & found["against"].notna(), "ratio"] > 0).all()
+    assert found.loc[found["contestant"].eq("imq float64"), "error"].lt(1e-12).all()
+    assert found.loc[found["contestant"].eq("imq float32"), "error"].between(1e-12, 1e-4).all()
+    assert found.loc[found["against"].eq("numpy, H @ W"), "error"].dropna().lt(1e-12).all()
+    same = found[found["benchmark"].eq("20 landmarks") & found["against"].eq("numpy")]
+    assert same["error"].lt(1e-9).all()
+    power = found[found["benchmark"].str.startswith("power")]
+    assert len(power) == 10
+    assert power[["power", "power_against"]].ge(0).all(axis=None)
+    assert power["standard_error"].gt(0).all()
+
+
+def test_stein_forms_agree_with_one_another(families):
+    from benchmarks import _stein_forms as plain
+
+    X = np.random.default_rng(0).standard_normal((150, 3))
+    for profile in plain.PROFILES.values():
+        whole = plain.row_sums(X, -X, profile, 2.0)
+        assert np.allclose(plain.row_sums_in_blocks(X, -X, profile, 2.0), whole)
 
 
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")

@@ -7,6 +7,7 @@ import pkgutil
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -15,11 +16,15 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import divest
 from divest import (
+    AggregatedSteinTest,
+    CompositeSteinTest,
     DivergenceTwoSampleTest,
+    FiniteSetSteinTest,
     KernelSteinTest,
     NearestNeighborDistanceDivergence,
     NearestNeighborRatioDivergence,
 )
+from divest.goodness_of_fit import as_score_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::divest.TrustWarning")
 
@@ -33,6 +38,17 @@ class StandardNormal:
         return "StandardNormal()"
 
 
+class NormalFamily:
+    """Independent normal columns."""
+
+    def fit(self, X):
+        scale = np.where(X.std(axis=0) > 0, X.std(axis=0), 1.0)
+        return as_score_model(stats.norm(X.mean(axis=0), scale))
+
+    def __repr__(self):
+        return "NormalFamily()"
+
+
 ESTIMATORS = [  # small instances of every public estimator; a test fails where one is missing
     NearestNeighborRatioDivergence(n_neighbors=1),
     NearestNeighborRatioDivergence("hellinger", n_neighbors=[1, 2, 3], standardize="whiten"),
@@ -44,6 +60,12 @@ ESTIMATORS = [  # small instances of every public estimator; a test fails where 
     KernelSteinTest(StandardNormal(), n_resamples=9),
     KernelSteinTest(StandardNormal(), method="nystrom", null="spectral", n_resamples=9),
     KernelSteinTest(StandardNormal(), null="linear", dtype="float32"),
+    AggregatedSteinTest(StandardNormal(), n_resamples=9),
+    AggregatedSteinTest(StandardNormal(), method="ksdagg", kernels=["imq", "rbf"], n_resamples=9),
+    FiniteSetSteinTest(StandardNormal(), n_resamples=9),
+    FiniteSetSteinTest(StandardNormal(), locations="optimized", n_locations=2, train_fraction=0.4,
+                       n_resamples=9),
+    CompositeSteinTest(NormalFamily(), n_resamples=9),
 ]
 every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 

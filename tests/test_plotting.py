@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
+from matplotlib.quiver import Quiver
+from scipy import stats
 from sklearn.exceptions import NotFittedError
 
 import divest
@@ -18,7 +21,16 @@ from divest import (
 )
 from divest.datasets import load_penguins, ring, shifted_gaussians
 from divest.discrete import g_test
-from divest.plotting import plot_comparison, plot_null_distribution, plot_path
+from divest.goodness_of_fit import KernelSteinTest
+from divest.goodness_of_fit.composite import CompositeSteinTest
+from divest.plotting import (
+    plot_bandwidth_curve,
+    plot_comparison,
+    plot_influence,
+    plot_null_distribution,
+    plot_path,
+    plot_witness,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -153,8 +165,157 @@ def test_path_of_other_ensembles_has_no_such_line(settings):
     np.testing.assert_array_equal(points(ax, "D"), [[0, model.estimate_]])
 
 
-def test_figures_go_to_the_axes_given(comparison, model):
-    figure, axes = plt.subplots(3)
+@pytest.fixture(scope="module")
+def normal():
+    """Rows of a standard normal law and of one that is shifted, with their tests."""
+    rows = np.random.default_rng(0).normal(size=(150, 1))
+    return {shift: (rows + shift, KernelSteinTest(stats.norm(), random_state=0).fit(rows + shift))
+            for shift in (0.0, 0.6)}
+
+
+@pytest.fixture(scope="module")
+def plane():
+    """Columns of different units, shifted along the first one, with their test."""
+    rows = np.random.default_rng(1).normal(size=(150, 2)) * [1.0, 1000.0] + [0.8, 0.0]
+    table = pd.DataFrame(rows, columns=["length", "mass"])
+    model = stats.multivariate_normal(cov=np.diag([1.0, 1e6]))
+    return table, KernelSteinTest(model, preconditioner="std", random_state=0).fit(table)
+
+
+CALM, ALARM = "#0072b2", "#d55e00"
+
+
+@pytest.mark.parametrize(("shift", "color", "title"), [
+    (0.0, CALM, "no misfit found, p = "), (0.6, ALARM, "the model does not fit, p = 0.001")])
+def test_witness_of_one_column(normal, shift, color, title):
+    rows, test = normal[shift]
+    ax = plot_witness(test, rows, n_points=50)
+    (curve,) = [line for line in ax.lines if line.get_linewidth() == 2]
+    x, g = curve.get_data()
+    assert (x[0], x[-1], len(x)) == (rows.min(), rows.max(), 50)
+    np.testing.assert_array_equal(g, test.witness(x[:, None])[:, 0])
+    assert curve.get_color() == color
+    assert ax.get_title().startswith(title)
+    np.testing.assert_array_equal(points(ax, "|")[:, 0], rows[:, 0])
+
+
+def test_witness_says_that_shifted_rows_must_move_back(normal):
+    ax = plot_witness(*normal[0.6][::-1])
+    (curve,) = [line for line in ax.lines if line.get_linewidth() == 2]
+    assert (curve.get_ydata() < 0).all()
+    assert ax.get_ylabel() == "witness: above 0, mass must move right"
+
+
+def test_witness_of_two_columns_is_drawn_in_units_of_their_deviations(plane):
+    table, test = plane
+    ax = plot_witness(test, table, n_points=6)
+    (arrows,) = [drawn for drawn in ax.collections if isinstance(drawn, Quiver)]
+    places = np.column_stack([arrows.X, arrows.Y])
+    assert places.shape == (36, 2)
+    want = test.witness(places) * table.std(ddof=0).to_numpy()
+    np.testing.assert_allclose(np.column_stack([arrows.U, arrows.V]), want)
+    assert (arrows.U < 0).mean() > 0.9
+    assert np.abs(arrows.U).mean() > 2 * np.abs(arrows.V).mean()
+    assert to_hex(arrows.get_facecolor()[0]) == ALARM
+    np.testing.assert_array_equal(points(ax, "."), table.to_numpy())
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("length", "mass")
+
+
+def test_witness_of_a_family():
+    rows = np.random.default_rng(0).exponential(size=(80, 1))
+    test = CompositeSteinTest(stats.norm, null="standardize", n_resamples=39,
+                              random_state=0).fit(rows)
+    assert plot_witness(test, rows).get_title() == "the model does not fit, p = 0.025"
+
+
+def test_witness_is_not_drawn_where_no_picture_shows_it(normal):
+    rows, test = normal[0.0]
+    with pytest.raises(ValueError, match="one or two columns"):
+        plot_witness(test, np.hstack([rows, rows, rows]))
+    with pytest.raises(ValueError, match="of 1 columns; got 2"):
+        plot_witness(test, np.hstack([rows, rows]))
+    with pytest.raises(ValueError, match="n_points must be at least 2"):
+        plot_witness(test, rows, n_points=1)
+    assert plt.get_fignums() == []
+
+
+def test_influence_shows_every_row_and_labels_the_largest(normal):
+    _, test = normal[0.6]
+    ax = plot_influence(test, n_rows=3)
+    drawn = np.array([s[1] for s in ax.collections[0].get_segments()])
+    np.testing.assert_array_equal(drawn, np.column_stack([np.arange(150), test.influence_]))
+    worst = np.argsort(-test.influence_)[:3]
+    assert [text.get_text() for text in ax.texts] == [str(row) for row in worst]
+    np.testing.assert_array_equal(points(ax, "D"),
+                                  np.column_stack([worst, test.influence_[worst]]))
+    (mean,) = [line for line in ax.lines if line.get_linestyle() == "--"]
+    assert mean.get_ydata()[0] == test.influence_.mean()
+
+
+def test_influence_takes_labels_and_keeps_those_of_neighbours_apart(normal):
+    _, test = normal[0.6]
+    names = [f"row {row}" for row in range(150)]
+    ax = plot_influence(test, n_rows=150, labels=names)
+    assert sorted(text.get_text() for text in ax.texts) == sorted(names)
+    heights = {text.get_text(): text.xyann[1] for text in ax.texts}
+    assert heights["row 0"] < heights["row 1"] < heights["row 2"]
+    assert not plot_influence(test, n_rows=0).texts
+    with pytest.raises(ValueError, match="one entry per row, 150"):
+        plot_influence(test, labels=names[1:])
+
+
+def test_bandwidth_curve_shows_multiples_of_the_critical_value(normal):
+    _, test = normal[0.6]
+    curve = test.bandwidth_curve(level=0.1)
+    ax = plot_bandwidth_curve(test, level=0.1)
+    ratio = curve["statistic"] / curve["critical"]
+    assert (ratio >= 1).any()
+    assert (ratio < 1).any()
+    for marker, here in (("o", ratio < 1), ("D", ratio >= 1)):
+        np.testing.assert_allclose(
+            points(ax, marker), np.column_stack([curve["bandwidth"], ratio])[here])
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "symlog")
+    assert "no misfit at 10 %" in ax.get_legend().get_texts()[0].get_text()
+
+
+def test_bandwidth_curve_of_a_true_model_stays_in_its_band(normal):
+    ax = plot_bandwidth_curve(normal[0.0][1].bandwidth_curve())
+    assert len(points(ax, "o")) == 13
+    assert [line for line in ax.lines if line.get_marker() == "D"] == []
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "no misfit at 5 %, all bandwidths together"]
+    assert ax.get_yscale() == "linear"
+
+
+def test_bandwidth_curve_without_critical_values_is_refused(normal):
+    curve = normal[0.0][1].bandwidth_curve()
+    with pytest.raises(ValueError, match="use more resamples"):
+        plot_bandwidth_curve(curve.assign(critical=np.inf))
+    curve.loc[3, "critical"] = np.inf
+    assert len(points(plot_bandwidth_curve(curve), "o")) == len(curve) - 1
+
+
+def test_rows_have_no_influence_where_pairs_are_tested(normal):
+    test = KernelSteinTest(stats.norm(), null="linear").fit(normal[0.0][0])
+    with pytest.raises(TypeError, match="influence of each row"):
+        plot_influence(test)
+
+
+@pytest.mark.parametrize("bandwidth", ["auto", "median"])
+def test_null_distribution_of_a_stein_test(normal, bandwidth):
+    test = KernelSteinTest(stats.norm(), bandwidth=bandwidth, random_state=0).fit(normal[0.6][0])
+    ax = plot_null_distribution(test.result_)
+    assert sum(bar.get_height() for bar in ax.patches) == 999
+    assert ax.lines[0].get_xdata()[0] == test.statistic_
+    assert ax.get_title() == "p = 0.001 from 999 draws"
+
+
+def test_figures_go_to_the_axes_given(comparison, model, normal):
+    rows, test = normal[0.6]
+    figure, axes = plt.subplots(6)
+    assert plot_witness(test, rows, axes[3]) is axes[3]
+    assert plot_influence(test, axes[4]) is axes[4]
+    assert plot_bandwidth_curve(test, axes[5]) is axes[5]
     assert plot_comparison(comparison, axes[0]) is axes[0]
     assert plot_null_distribution(comparison.test, ax=axes[1]) is axes[1]
     assert plot_path(model, ax=axes[2]) is axes[2]
@@ -165,6 +326,9 @@ def test_figures_go_to_the_axes_given(comparison, model):
     (plot_comparison, pd.DataFrame(), "must be a Comparison, got DataFrame"),
     (plot_null_distribution, 0.5, "must be a HypothesisResult.*got float"),
     (plot_path, NearestNeighborDistanceDivergence(), "must be a NearestNeighborRatioDivergence"),
+    (plot_bandwidth_curve, pd.DataFrame(), "must be a fitted KernelSteinTest or its"),
+    (lambda test: plot_witness(test, [[0.0]]), 0.5, "with a witness function.*got float"),
+    (plot_influence, NearestNeighborRatioDivergence().fit_samples(*ring(0, n=50)), "influence"),
 ])
 def test_other_things_are_refused(function, argument, message):
     with pytest.raises(TypeError, match=message):
@@ -178,8 +342,12 @@ def test_a_wrong_ax_is_refused(model):
 
 
 def test_an_unfitted_estimator_is_refused():
-    with pytest.raises(NotFittedError):
-        plot_path(NearestNeighborRatioDivergence())
+    for draw in (lambda: plot_path(NearestNeighborRatioDivergence()),
+                 lambda: plot_influence(KernelSteinTest(stats.norm())),
+                 lambda: plot_witness(KernelSteinTest(stats.norm()), [[0.0]]),
+                 lambda: plot_bandwidth_curve(KernelSteinTest(stats.norm()))):
+        with pytest.raises(NotFittedError):
+            draw()
 
 
 def test_a_test_without_draws_is_refused():
@@ -194,7 +362,7 @@ def test_matplotlib_waits_and_its_absence_is_explained():
         assert "matplotlib" not in sys.modules
         sys.modules["matplotlib"] = None
         try:
-            divest.plotting._axes(None)
+            divest.plotting._axes.axes_or_new(None)
         except ImportError as error:
             print(error)
         """

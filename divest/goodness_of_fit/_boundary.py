@@ -65,15 +65,12 @@ def box_weights(X: np.ndarray, lower: np.ndarray, upper: np.ndarray
                                 f"{upper}; remove them or change support.")
     W, dW = np.ones_like(X), np.zeros_like(X)
     for column, (a, b) in enumerate(zip(lower, upper, strict=True)):
-        _refuse_all_on_edges(X[:, column], a, b, column)
-        if np.isfinite(a) and np.isfinite(b):
-            from_a, from_b = (X[:, column] - a) / (b - a), (b - X[:, column]) / (b - a)
-            W[:, column], dW[:, column] = 4 * from_a * from_b, 4 * (from_b - from_a) / (b - a)
-        elif np.isfinite(a):
-            W[:, column], dW[:, column] = _one_end(X[:, column] - a)
-        elif np.isfinite(b):
-            W[:, column], fall = _one_end(b - X[:, column])
-            dW[:, column] = -fall
+        x = X[:, column]
+        _refuse_all_on_edges(x, a, b, column)
+        rise, slope = _one_end(x - a) if np.isfinite(a) else (1.0, 0.0)
+        fall, back = _one_end(b - x) if np.isfinite(b) else (1.0, 0.0)
+        both = 2.0 if np.isfinite([a, b]).all() else 1.0  # so that a far end makes no difference
+        W[:, column], dW[:, column] = both * rise * fall, both * (slope * fall - rise * back)
     return W, dW
 
 

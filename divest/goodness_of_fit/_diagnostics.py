@@ -31,7 +31,7 @@ def autocorrelation_time(S: np.ndarray) -> float:
     return max(1.0, *(_integrated_time(_autocorrelations(column)) for column in S.T))
 
 
-def autocorrelation(S: np.ndarray) -> Diagnostic:
+def autocorrelation(S: np.ndarray, ways_on: str) -> Diagnostic:
     """Whether rows depend on their neighbours.
 
     Two estimates of the time, each with its limit, of which the one that is further up counts: the
@@ -42,8 +42,7 @@ def autocorrelation(S: np.ndarray) -> Diagnostic:
     found = [(autocorrelation_time(S), limit), ((1 + first) / (1 - first), first_limit)]
     time, limit = max(found, key=lambda pair: pair[0] / pair[1])
     return Diagnostic("autocorrelation", float(time), limit, bool(time <= limit),
-                      "rows depend on their neighbours, so the test rejects too often; pass "
-                      "dependence='auto', thin the chain, or shuffle rows that are only sorted")
+                      f"rows depend on their neighbours, so the test rejects too often; {ways_on}")
 
 
 def _autocorrelations(column: np.ndarray) -> np.ndarray:
@@ -82,8 +81,9 @@ def dominating_row(diagonal: np.ndarray) -> Diagnostic:
     total, limit = float(np.sum(diagonal)), max(0.2, 5.0 / len(diagonal))
     share = float(np.max(diagonal)) / total if total > 0 else 0.0
     return Diagnostic("dominating_row", share, limit, share <= limit,
-                      "one row has a large part of the sum, so the scores are heavy-tailed and the "
-                      "p-value is doubtful; look at that row, or use a kernel with weight=")
+                      f"row {int(np.argmax(diagonal))} has a large part of the sum, so the scores "
+                      "are heavy-tailed and the p-value is doubtful; look at that row, or use a "
+                      "kernel with weight=")
 
 
 # ------------------------------------------------------------------------------ fitted models
@@ -112,11 +112,11 @@ def _holds(model: ScoreModel, X: np.ndarray) -> bool:
 
 def _share_rows(X: np.ndarray, points: np.ndarray) -> bool:
     """Whether a tenth of the rows are among the points; all, where values repeat by nature."""
-    known = {row.tobytes() for row in np.ascontiguousarray(points + 0.0)}
-    rows = [row.tobytes() for row in np.ascontiguousarray(X + 0.0)]
-    if len(known) < 0.95 * len(points):
-        return len(X) == len(points) and sorted(rows) == sorted(
-            row.tobytes() for row in np.ascontiguousarray(points + 0.0))
+    rows, others = ([row.tobytes() for row in np.ascontiguousarray(part + 0.0)]
+                    for part in (X, points))
+    known = set(others)
+    if len(known) < 0.95 * len(others):
+        return sorted(rows) == sorted(others)
     return bool(np.mean([row in known for row in rows]) >= 0.1)
 
 

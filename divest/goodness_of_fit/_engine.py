@@ -15,8 +15,8 @@ from divest._resampling import run_tasks
 from divest.goodness_of_fit._points import Points
 from divest.kernels import Kernel
 
-LANES = 1024  # resamples worked on together
-TILES_PER_TASK = 8
+LANES = 256  # resamples worked on together
+STRIP = 128  # rows worked on together in tiles on the diagonal
 
 
 class SteinPairs:
@@ -54,18 +54,13 @@ class SteinPairs:
              ) -> tuple[np.ndarray, np.ndarray]:
         """Sums of h over the other rows, and h of each row with itself; both (n,)."""
         loops, n = _kernels.stein, self.n
-        side = side or loops.SIDE
-        corners = loops.tile_corners(n, side)
-        partial, diagonal = np.zeros((len(corners), 2, side)), np.empty(n)
-        parts = [slice(t, t + TILES_PER_TASK) for t in range(0, len(corners), TILES_PER_TASK)]
-        tasks = ((self.points.array, self.families, self.parameters, corners[part], partial[part],
-                  diagonal) for part in parts)
-        if len(parts) == 1:  # small samples, of which simulations have many
-            loops.tile_sums(*next(tasks))
-        else:
-            for _ in run_tasks(loops.tile_sums, tasks, len(parts), n_jobs=n_jobs):
-                pass
-        rows = loops.add_tiles(corners, partial, n)
+        corners = loops.tile_corners(n, side or loops.SIDE)
+        tasks = ((self, corners[t:t + 1], side or loops.SIDE) for t in range(len(corners)))
+        partial, diagonal = [], np.zeros(n)
+        for part, entries in run_tasks(_tile_sums, tasks, len(corners), n_jobs=n_jobs):
+            partial.append(part)
+            diagonal += entries
+        rows = loops.add_tiles(corners, np.concatenate(partial), n)
         if self.features is None:
             return rows, diagonal
         own = (self.features**2).sum(axis=1)
@@ -89,22 +84,45 @@ def quadratic_forms(pairs: Sequence[SteinPairs], multipliers: np.ndarray, *,
     return total
 
 
+def _tile_sums(pairs: SteinPairs, corners: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of the rows and columns of tiles (tiles, 2, side), and entries of the diagonal (n,)."""
+    partial, diagonal = np.zeros((len(corners), 2, side)), np.zeros(pairs.n)
+    _kernels.stein.tile_sums(pairs.points.array, pairs.families, pairs.parameters, corners, partial,
+                             diagonal)
+    return partial, diagonal
+
+
 def _tile_forms(pairs: Sequence[SteinPairs], multipliers: np.ndarray, first: int, start: int,
                 side: int) -> np.ndarray:
     """What one tile of the upper triangle gives, (B, len(pairs)), with its mirror image."""
-    n, dtype = pairs[0].n, pairs[0].points.array.dtype
+    n = pairs[0].n
     rows, columns = slice(first, min(first + side, n)), slice(start, min(start + side, n))
+    if first != start:
+        return 2 * _block_forms(pairs, multipliers, rows, columns)
+    forms = np.zeros((len(multipliers), len(pairs)))
+    for low in range(rows.start, rows.stop, STRIP):  # of tiles on the diagonal, the lower triangle
+        strip = slice(low, min(low + STRIP, rows.stop))
+        forms += _block_forms(pairs, multipliers, strip, strip)
+        if low > rows.start:
+            forms += 2 * _block_forms(pairs, multipliers, strip, slice(rows.start, low))
+    return forms
+
+
+def _block_forms(pairs: Sequence[SteinPairs], multipliers: np.ndarray, rows: slice,
+                 columns: slice) -> np.ndarray:
+    """``sum_ij w_i w_j h_ij`` over a block, i = j left out, (B, len(pairs))."""
+    dtype = pairs[0].points.array.dtype
     forms = np.empty((len(multipliers), len(pairs)))
-    for k, pair in enumerate(pairs):
-        h = pair.tile(rows, columns)
-        if first == start:
+    blocks = [pair.tile(rows, columns) for pair in pairs]
+    for h in blocks:
+        if rows == columns:
             np.fill_diagonal(h, 0)
-        for lane in range(0, len(multipliers), LANES):
-            lanes = slice(lane, lane + LANES)
-            products = multipliers[lanes, columns].astype(dtype) @ h.T
-            products *= multipliers[lanes, rows]
-            forms[lanes, k] = products.sum(axis=1, dtype=np.float64)
-    return forms if first == start else 2 * forms
+    for lane in range(0, len(multipliers), LANES):
+        lanes = slice(lane, lane + LANES)
+        left, right = (multipliers[lanes, part].astype(dtype) for part in (rows, columns))
+        for k, h in enumerate(blocks):
+            forms[lanes, k] = np.einsum("bi,bi->b", right @ h.T, left, dtype=np.float64)
+    return forms
 
 
 def paired_values(points: Points, kernel: Kernel) -> np.ndarray:

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from divest._validation import check_integer, check_number, check_sample
 from divest.goodness_of_fit import _shape
+from divest.goodness_of_fit._engine import SteinPairs
 from divest.goodness_of_fit._outcome import critical_values
 from divest.goodness_of_fit._points import Points
 from divest.kernels import Kernel
@@ -29,6 +30,8 @@ class WitnessMixin:
 
         It estimates the mean, over the law of the sample, of ``k(x, z)`` times the difference of
         the scores of the model and of the sample: arrows point to where the model has more mass.
+        With a tilted or weighted kernel, rows count by their weight, and the test function itself
+        is the weight at z times this.
 
         Parameters
         ----------
@@ -47,10 +50,25 @@ class WitnessMixin:
                              f"{Z.shape}.")
         return _shape.witness(self._points, self._kernel, Z)
 
+    def stein_matrix(self) -> np.ndarray:
+        """The Stein kernel of all pairs of rows at `bandwidth_`, for work of your own.
+
+        The tests themselves never hold it: it takes 8 n^2 bytes.
+
+        Returns
+        -------
+        ndarray of shape (n, n)
+            Symmetric and positive semi-definite; the mean of its off-diagonal entries is the U
+            statistic.
+        """
+        check_is_fitted(self)
+        return SteinPairs(self._points, self._kernel).matrix().astype(np.float64, copy=False)
+
     def dimension_shares(self) -> pd.DataFrame:
         """The U statistic as a sum over the columns.
 
-        It says in which coordinates of the score the misfit lies; it is no test of each column.
+        It says in which coordinates of the score the misfit lies; it is no test of each column, and
+        where the statistic is near 0, shares mean little.
 
         Returns
         -------

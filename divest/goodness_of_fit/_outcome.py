@@ -103,7 +103,9 @@ def critical_values(values: np.ndarray, draws: np.ndarray, weights: np.ndarray,
     table = np.vstack([values, draws])
     smallest, _ = smallest_pvalue(table, weights)
     total = len(table)
-    share = np.sort(smallest)[max(int(level * total), 1) - 1]
+    if int(level * total) < 1:  # no p-value can be so small
+        return np.full(len(values), np.inf)
+    share = np.sort(smallest)[int(level * total) - 1]
     rank = (total * share * weights + 1e-9).astype(int)  # of the smallest value that suffices
     ordered = -np.sort(-table, axis=0)
     reached = ordered[np.maximum(rank, 1) - 1, np.arange(len(values))]

@@ -113,6 +113,7 @@ class Coordinates:
         factor, singular = preconditioning(X, self.preconditioner)
         Z = X
         if self.preconditioner is not None:
+            _refuse_mixing(factor, W)
             Z, A = X @ factor, solve_triangular(factor, A.T, lower=True).T
         center = Z.mean(axis=0)
         parts = [Z - center, A] if W is None else [Z - center, A, W]
@@ -140,6 +141,13 @@ class Coordinates:
             raise ValueError("weight must not be negative.")
         W = np.broadcast_to(W, X.shape)
         return W, W * (S + gradient)
+
+
+def _refuse_mixing(factor: np.ndarray, W: np.ndarray | None) -> None:
+    """Each coordinate has a weight of its own only where coordinates are columns."""
+    if W is not None and np.count_nonzero(np.tril(factor, -1)) and (W != W[:, :1]).any():
+        raise ValueError("a weight for each column goes with preconditioner=None or 'std'; this "
+                         "preconditioner mixes the columns.")
 
 
 def preconditioning(X: np.ndarray, preconditioner: Any) -> tuple[np.ndarray, bool]:

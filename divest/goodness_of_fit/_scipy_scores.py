@@ -54,8 +54,24 @@ def _lognorm(z, s):
     return -(1 + np.log(z) / s**2) / z
 
 
+def _gumbel_r(z):
+    return np.expm1(-z)
+
+
+def _gumbel_l(z):
+    return -np.expm1(z)
+
+
+def _hypsecant(z):
+    return -np.tanh(z)
+
+
 SCORES = {"norm": _norm, "t": _t, "gamma": _gamma, "expon": _expon, "laplace": _laplace,
-          "logistic": _logistic, "cauchy": _cauchy, "beta": _beta, "lognorm": _lognorm}
+          "logistic": _logistic, "cauchy": _cauchy, "beta": _beta, "lognorm": _lognorm,
+          "gumbel_r": _gumbel_r, "gumbel_l": _gumbel_l, "hypsecant": _hypsecant}
+
+
+_FROZEN_NORMAL, _FROZEN_STUDENT = type(stats.multivariate_normal()), type(stats.multivariate_t())
 
 
 def scipy_model(model: Any) -> ScoreModel | None:
@@ -65,9 +81,9 @@ def scipy_model(model: Any) -> ScoreModel | None:
                         f"scipy.stats.{model.name}(...).")
     if isinstance(model, stats.gaussian_kde):
         return _kernel_density(model)
-    if isinstance(model, type(stats.multivariate_normal())):
+    if isinstance(model, _FROZEN_NORMAL):
         return _normal(model)
-    if isinstance(model, type(stats.multivariate_t())):
+    if isinstance(model, _FROZEN_STUDENT):
         return _student(model)
     distribution: Any = getattr(model, "dist", None)
     if isinstance(distribution, stats.rv_continuous):

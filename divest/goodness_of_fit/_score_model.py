@@ -84,7 +84,7 @@ class ScoreModel:
     array([[-1., -2.]])
     """
 
-    score: Callable[..., Any]
+    score: Callable[..., Any] = field(repr=False)
     log_density: Callable[..., Any] | None = field(default=None, repr=False)
     support: Any = None
     sample: Callable[..., Any] | None = field(default=None, repr=False)

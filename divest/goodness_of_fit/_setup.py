@@ -137,7 +137,6 @@ def coordinates_of(model: ScoreModel | None, X: np.ndarray, *, support: Any, bou
                    dtype: Any = "float64") -> tuple[Coordinates, float]:
     """How rows become points, and the density at an edge of the support that is ignored."""
     d = X.shape[1]
-    preconditioner = _check_preconditioner(preconditioner, d)
     way, ignored = ((None, 0.0) if weight is not None else
                     ("project", 0.0) if boundary_points is not None else
                     _boundary_way(model, X, support, boundary))
@@ -146,19 +145,21 @@ def coordinates_of(model: ScoreModel | None, X: np.ndarray, *, support: Any, bou
         box = as_support(support, d) if model is None else model.bounds(d)
         if box is None or not np.isfinite(box).any():
             raise ValueError("boundary='tilt' needs a support with an edge: pass support=.")
-        if not (preconditioner is None or (isinstance(preconditioner, str)
-                and preconditioner == "std") or d == 1):
-            raise ValueError("boundary='tilt' has a weight for each column, so preconditioner must "
-                             "be None or 'std'.")
     elif way == "project":
         points = check_sample(boundary_points, "boundary_points")[0]
         if points.shape[1] != d:
             raise ValueError(f"boundary_points must have the {d} columns of X, got shape "
                              f"{points.shape}.")
+    preconditioner = check_preconditioner(preconditioner, d, box is not None)
     return Coordinates(box, weight, points, preconditioner, dtype), ignored
 
 
-def _check_preconditioner(preconditioner: Any, d: int) -> Any:
+def check_preconditioner(preconditioner: Any, d: int, tilted: bool) -> Any:
+    """None, a name or a matrix that keeps the columns apart where the kernel is tilted."""
+    if tilted and d > 1 and not (preconditioner is None or (
+            isinstance(preconditioner, str) and preconditioner == "std")):
+        raise ValueError("a tilted kernel has a weight for each column, so preconditioner must be "
+                         f"None or 'std'; got {preconditioner!r}.")
     if preconditioner is None or isinstance(preconditioner, str):
         return check_option("preconditioner", preconditioner, (None, "std", "covariance"))
     return as_matrix(preconditioner, d)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from divest._results import Diagnostic
 from divest.goodness_of_fit import _diagnostics as known
@@ -12,6 +13,7 @@ from divest.goodness_of_fit._points import Points
 from divest.goodness_of_fit._score_model import ScoreModel
 
 REPEATED = 0.05  # share of rows that repeat others
+DEPENDENCE = "pass dependence='auto', thin the chain, or shuffle rows that are only sorted"
 
 
 def diagnose(test: Any, X: np.ndarray, S: np.ndarray, points: Points, ignored: float,
@@ -41,7 +43,7 @@ def judge(X: np.ndarray, S: np.ndarray, model: ScoreModel | None, pvalue: float,
     itself, where it is known. `ignored`: the density at an edge of the support, where the test is
     done all the same. `edges_known`: the caller has said where the support ends.
     """
-    found = [known.autocorrelation(S), repeated_rows(X)] if independent else []
+    found = [known.autocorrelation(S, DEPENDENCE), repeated_rows(X)] if independent else []
     if diagonal is not None:
         found.append(known.dominating_row(diagonal))
     found.append(known.fitted_model(X, S, model))
@@ -56,7 +58,7 @@ def judge(X: np.ndarray, S: np.ndarray, model: ScoreModel | None, pvalue: float,
 
 def repeated_rows(X: np.ndarray) -> Diagnostic:
     """Share of the rows that repeat another one."""
-    share = 1.0 - len(np.unique(X, axis=0)) / len(X)
+    share = float(pd.DataFrame(X).duplicated().mean())
     return Diagnostic("repeated_rows", share, REPEATED, share <= REPEATED,
                       "rows repeat one another, as no sample of a density does; rounded values act "
                       "as a misfit, and copies of rows make the test reject too often")

@@ -304,7 +304,7 @@ class KernelSteinTest(MisfitMixin, SteinTest):
     # ------------------------------------------------------------ steps of fit
     def _linear(self, points: Points, grid: Grid) -> tuple[Outcome, pd.DataFrame]:
         for name in ("influence_", "discrepancy_"):  # of an earlier fit with another null
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         z, pvalue = linear_statistic(points, grid.kernels[0])
         table = grid.frame().assign(statistic=z, pvalue=pvalue)
         return Outcome(z, pvalue, np.empty(0), np.array([pvalue]), 0), table

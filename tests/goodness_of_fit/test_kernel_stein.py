@@ -262,6 +262,15 @@ def test_weight_of_the_user_is_that_of_the_tilted_kernel(exponential):
         fitted(exponential, stats.expon(), weight=weight[0])
 
 
+def test_weights_of_columns_need_columns(normal):
+    weight = (lambda X: 1 / (1 + X**2), lambda X: -2 * X / (1 + X**2))
+    assert fitted(normal, weight=weight, preconditioner="std").pvalue_ > 0.01
+    with pytest.raises(ValueError, match="mixes the columns"):
+        fitted(normal, weight=weight, preconditioner="covariance")
+    one = (lambda X: weight[0](X)[:, 0], lambda X: weight[1](X) * [1, 0])
+    assert fitted(normal, weight=one, preconditioner="covariance").pvalue_ > 0.01
+
+
 def test_rows_outside_the_support_are_named(exponential):
     X = exponential.copy()
     X[[4, 17]] = -1.0
@@ -416,6 +425,14 @@ def test_influence_and_columns_point_to_the_misfit(rng):
     assert shares["share"].idxmax() == 1
     assert_allclose(shares["share"].sum(), 1.0)
     assert_allclose(shares["statistic"].sum(), test.influence_.mean())
+
+
+def test_matrix_on_request(normal):
+    test = fitted(normal, bandwidth="median")
+    H = test.stein_matrix()
+    assert H.shape == (150, 150)
+    assert_allclose((H.sum(axis=1) - np.diag(H)) / 149, test.influence_, atol=1e-12)
+    assert np.linalg.eigvalsh(H)[0] > -1e-10 * np.trace(H)
 
 
 def test_interval_is_refused_near_the_null_hypothesis(normal, laplace):

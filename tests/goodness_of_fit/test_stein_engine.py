@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import plain
 import pytest
+from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
@@ -181,6 +182,18 @@ def test_tiles_of_any_side_and_any_number_of_threads(rng):
     assert_array_equal(small, quadratic_forms(pairs, W, side=11, n_jobs=2))
     for one, other in zip(pairs[0].sums(side=11), pairs[0].sums(n_jobs=2, side=11), strict=True):
         assert_array_equal(one, other)
+
+
+def test_processes_in_place_of_threads(rng):
+    points = points_of(rng.normal(size=(40, 2)))
+    pairs = SteinPairs(points, imq(bandwidth=1.0))
+    W = multipliers_of("wild", 40, root_sequence(1).spawn(5), 0.5)
+    with parallel_config("loky", n_jobs=2):
+        rows, diagonal = pairs.sums(side=16)
+        forms = quadratic_forms([pairs], W, side=16)
+    assert_array_equal(rows, pairs.sums(side=16)[0])
+    assert_array_equal(diagonal, pairs.sums(side=16)[1])
+    assert_array_equal(forms, quadratic_forms([pairs], W, side=16))
 
 
 @every

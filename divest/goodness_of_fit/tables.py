@@ -1,0 +1,231 @@
+"""Does a model fit a table? The kernel Stein test of its columns and complete rows, reported."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from divest._results import TrustWarning
+from divest._samples import as_frame, as_numbers
+from divest._validation import check_finite, check_integer, check_number
+from divest.goodness_of_fit.composite import CompositeSteinTest
+from divest.goodness_of_fit.kernel_stein import KernelSteinTest
+from divest.goodness_of_fit.models import ScoreModel, as_score_model
+from divest.goodness_of_fit.report import FitReport
+
+
+def fit_report(X: Any, model: Any, *, columns: Iterable[str] | None = None,
+               estimate_parameters: bool = False, preconditioner: Any = "auto",
+               level: float = 0.05, n_worst: int = 5, n_resamples: int | None = None,
+               random_state: Any = None, n_jobs: int | None = None, progress: bool = False,
+               **parameters: Any) -> FitReport:
+    """Test whether a model fits a table, and say where it does not.
+
+    Parameters
+    ----------
+    X : DataFrame or array-like of shape (n, d)
+        The table. Rows with a missing value in a tested column are left out, and counted.
+    model : object
+        What `as_score_model` takes: a frozen distribution of scipy.stats, a fitted mixture of
+        scikit-learn, a score function, and others. A univariate distribution of scipy.stats stands
+        for each of several columns, independently. With `estimate_parameters`, a family that
+        `CompositeSteinTest` takes: ``scipy.stats.norm``, ``GaussianMixture(2)``, and others.
+    columns : list of str, optional
+        Columns to test; by default all that hold numbers. They are tested jointly.
+    estimate_parameters : bool, default False
+        Whether the parameters of `model` are to be estimated from the same rows, which the test
+        must know: a fixed model that was fitted to these rows seems to fit too well.
+    preconditioner : "auto" or as in KernelSteinTest, default "auto"
+        Scale of the columns in distances between rows: ``"auto"`` is "std" for several columns and
+        None for one.
+    level : float, default 0.05
+        Level of the test, at most 0.5.
+    n_worst : int, default 5
+        How many of the rows with the largest influence are listed.
+    n_resamples : int, optional
+        Draws under the null hypothesis; by default 999, and 499 with `estimate_parameters`.
+    random_state : int, Generator, RandomState or None, default None
+        Source of the draws.
+    n_jobs : int, optional
+        Threads, through joblib.
+    progress : bool, default False
+        Show a progress bar.
+    **parameters : dict
+        Further parameters of `KernelSteinTest` (or `CompositeSteinTest`), such as `bandwidth`.
+
+    Returns
+    -------
+    FitReport
+        Verdict, test, and the rows and columns where the misfit lies.
+
+    Raises
+    ------
+    OutOfSupportError
+        When rows lie where the model has no density; names them.
+    SupportBoundaryError
+        When the density does not vanish at an edge of its support.
+    TypeError
+        When the model has no score, or `parameters` holds an unknown name.
+    ValueError
+        When a parameter or the data are not valid, or no column holds numbers.
+
+    Warns
+    -----
+    TrustWarning
+        When a diagnostic fails.
+
+    See Also
+    --------
+    KernelSteinTest : The test of a fixed model.
+    CompositeSteinTest : The test when parameters are estimated from the same rows.
+
+    Notes
+    -----
+    Where the support of a fixed model has an edge and its density does not vanish there, the kernel
+    is made to (``boundary="tilt"``). With `estimate_parameters`, several columns of
+    ``scipy.stats.multivariate_normal`` get ``null="standardize"``, where they are whitened.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from scipy import stats
+    >>> from divest.goodness_of_fit import fit_report
+    >>> table = pd.DataFrame({"wait": np.random.default_rng(0).gamma(2.0, size=200)})
+    >>> fit_report(table, stats.gamma(2.0), random_state=0).misfit
+    False
+    >>> print(fit_report(table, stats.expon(scale=2.0), random_state=0).verdict)
+    The model does not fit (p = 0.001).
+    """
+    check_number("level", level, 0, 0.5)
+    check_integer("n_worst", n_worst, 0)
+    table, left_out = _numeric_columns(as_frame(X, "X"), columns)
+    sample, kept = _complete_rows(table)
+    if n_resamples is not None:
+        parameters["n_resamples"] = n_resamples
+    parameters |= {"random_state": random_state, "n_jobs": n_jobs, "progress": progress}
+    test = (_composite if estimate_parameters else _fixed)(model, sample, kept, preconditioner,
+                                                           parameters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrustWarning)  # said below, of the report
+        test.fit(sample)
+    report = FitReport(
+        test, getattr(test.model_, "name", "model"), _worst_rows(test, sample, n_worst),
+        _shares(test, test.result_.reject(level)), test.bandwidths_, test.diagnostics_, level,
+        estimate_parameters, len(sample), len(table) - len(sample), tuple(sample.columns),
+        left_out)
+    if not test.result_.trusted:
+        warnings.warn(f"fit_report: {report.verdict}", TrustWarning, stacklevel=2)
+    return report
+
+
+def _fixed(model: Any, sample: pd.DataFrame, kept: np.ndarray, preconditioner: Any,
+           parameters: dict[str, Any]) -> KernelSteinTest:
+    """The test of a model whose parameters are known."""
+    _refuse_unknown(KernelSteinTest, parameters)
+    model = _in_each_column(model, sample.shape[1])
+    if model.bounded and not {"support", "boundary", "boundary_points", "weight"} & set(parameters):
+        parameters = {"support": model.support, **parameters}  # the kernel is to vanish there
+    if len(kept) <= kept[-1]:  # some were left out, and errors have to name the rows of X
+        as_score_model(model, support=parameters.get("support")).score(sample, labels=kept)
+    if isinstance(preconditioner, str) and preconditioner == "auto":
+        preconditioner = "std" if sample.shape[1] > 1 else None
+    return KernelSteinTest(model, preconditioner=preconditioner, **parameters)
+
+
+def _composite(family: Any, sample: pd.DataFrame, kept: np.ndarray, preconditioner: Any,
+               parameters: dict[str, Any]) -> CompositeSteinTest:
+    """The test of a family whose parameters are estimated."""
+    _refuse_unknown(CompositeSteinTest, parameters)
+    auto = isinstance(preconditioner, str) and preconditioner == "auto"
+    whole = parameters.get("support") is None and parameters.get("boundary") != "tilt"
+    if sample.shape[1] > 1 and family is stats.multivariate_normal and whole and auto:
+        parameters = {"null": "standardize", **parameters}
+    if auto:
+        several = sample.shape[1] > 1 and parameters.get("null") != "standardize"
+        preconditioner = "std" if several else None
+    return CompositeSteinTest(family, preconditioner=preconditioner, **parameters)
+
+
+def _refuse_unknown(kind: Any, parameters: dict[str, Any]) -> None:
+    known = set(kind().get_params())
+    if other := sorted(set(parameters) - known):
+        raise TypeError(f"{kind.__name__} does not take {', '.join(other)}; it takes "
+                        f"{', '.join(sorted(known))}.")
+
+
+def _in_each_column(model: Any, d: int) -> ScoreModel:
+    """`model`; a univariate distribution of scipy.stats stands for each of several columns."""
+    known = as_score_model(model)
+    distribution = getattr(model, "dist", None)
+    if d == 1 or known.n_features != 1 or not isinstance(distribution, stats.rv_continuous):
+        return known
+    named = model.kwds if len(model.args) > distribution.numargs else {"loc": 0.0, **model.kwds}
+    repeated = distribution(*(np.full(d, value) for value in model.args),
+                            **{name: np.full(d, value) for name, value in named.items()})
+    return replace(as_score_model(repeated), name=f"{known.name} in each column")
+
+
+def _numeric_columns(frame: pd.DataFrame, columns: Iterable[str] | None
+                     ) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The columns to test, and the names of those left out."""
+    if columns is None:
+        numeric = [name for name in frame.columns if _holds_numbers(frame[name])]
+        if not numeric:
+            raise ValueError("X has no column of numbers; it has "
+                             f"{', '.join(map(str, frame.columns))}.")
+        return frame[numeric], tuple(str(c) for c in frame.columns if c not in numeric)
+    names = [columns] if isinstance(columns, str) else list(columns)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"columns must name different columns, got {names!r}.")
+    if missing := [str(c) for c in names if c not in frame.columns]:
+        raise ValueError(f"X has no column {', '.join(missing)}; it has "
+                         f"{', '.join(map(str, frame.columns))}.")
+    if text := [str(c) for c in names if not _holds_numbers(frame[c])]:
+        raise ValueError(f"the model is one of numbers, and these columns hold none: "
+                         f"{', '.join(text)}.")
+    return frame[names], ()
+
+
+def _holds_numbers(values: pd.Series) -> bool:
+    kind = pd.api.types
+    return (kind.is_numeric_dtype(values) and not kind.is_bool_dtype(values)
+            and not kind.is_complex_dtype(values) and bool(values.notna().any()))
+
+
+def _complete_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Rows without missing values, as floats, and their positions; infinity is refused."""
+    numbers = pd.DataFrame({name: as_numbers(table[name]) for name in table.columns},
+                           index=table.index)
+    check_finite(np.nan_to_num(numbers.to_numpy(), posinf=np.inf, neginf=-np.inf), "X",
+                 list(table.columns))
+    kept = np.flatnonzero(numbers.notna().all(axis=1))
+    if not len(kept):
+        raise ValueError("every row of X has a missing value in a column that is tested; name "
+                         "other columns.")
+    numbers.columns = numbers.columns.map(str)  # scikit-learn takes no other names
+    return numbers.iloc[kept], kept
+
+
+def _worst_rows(test: Any, sample: pd.DataFrame, n_worst: int) -> pd.DataFrame:
+    """The rows of largest influence; none where the test looks at pairs only."""
+    influence = getattr(test, "influence_", np.empty(0))
+    worst = np.argsort(-influence, kind="stable")[:n_worst]
+    rows = sample.iloc[worst].rename(columns={name: f"{name}_" for name in ("row", "influence")})
+    found = pd.DataFrame({"row": rows.index, "influence": influence[worst]})
+    return pd.concat([found, rows.reset_index(drop=True)], axis=1)
+
+
+def _shares(test: Any, reject: bool) -> pd.DataFrame:
+    """The part of each column in the statistic; shares of what may be chance mean nothing."""
+    try:
+        shares = test.dimension_shares()
+    except ValueError:  # with this preconditioner columns are mixed
+        return pd.DataFrame({"column": [], "statistic": [], "share": []})
+    return shares if reject else shares.assign(share=np.nan)

@@ -1,0 +1,19 @@
+"""Figures of comparisons, tests and estimates; each function draws on one Axes and returns it."""
+
+from divest.plotting.comparison import plot_comparison
+from divest.plotting.divergence import plot_path
+from divest.plotting.goodness_of_fit import (
+    plot_bandwidth_curve,
+    plot_influence,
+    plot_witness,
+)
+from divest.plotting.hypothesis import plot_null_distribution
+
+__all__ = [
+    "plot_bandwidth_curve",
+    "plot_comparison",
+    "plot_influence",
+    "plot_null_distribution",
+    "plot_path",
+    "plot_witness",
+]
