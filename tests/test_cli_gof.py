@@ -257,8 +257,6 @@ def test_warnings_of_others_take_one_line(capsys, folder):
      "--dependence goes with a model whose parameters are known"),
     ([SEASON, "--model", "multivariate_normal", "--estimate-parameters", "--method", "nystrom"],
      "--method nystrom goes with"),
-    ([SEASON, "--model", "multivariate_normal", "--estimate-parameters", "--standardize", "none"],
-     "--standardize goes with"),
 ])
 def test_usage_and_data_errors_take_one_line(capsys, folder, words, message):
     status, out, err = run(capsys, "gof", *words)
@@ -320,3 +318,18 @@ def test_help_says_what_a_model_can_be(capsys):
     for part in ("--estimate-parameters", "gaussian_mixture:K", "MODULE:OBJECT",
                  "each column is taken to follow it independently"):
         assert part in text
+
+
+def test_sorted_tables_are_shuffled_where_the_user_says_so(capsys):
+    command = ["gof", str(SEASON), "--model", "multivariate_normal", "--estimate-parameters",
+               "--columns", "bill_length_mm,bill_depth_mm", "--resamples", "99"]
+    assert main(command) == 0
+    assert "cannot be trusted because of autocorrelation" in capsys.readouterr().out
+    assert main([*command, "--shuffle", "--output", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["test"]["trusted"]
+    rows = [row["row"] for row in found["rows"]]
+    table = pd.read_csv(SEASON)
+    for row in found["rows"]:  # labelled as in the file
+        assert table["bill_length_mm"][row["row"]] == row["bill_length_mm"]
+    assert len(set(rows)) == 5

@@ -51,8 +51,9 @@ def add_gof(commands: Any) -> None:
     add("--bandwidth", metavar="auto|median|NUMBER", type=_number_or("auto", "median"),
         default="auto", help="auto: five around the median distance between rows")
     add("--standardize", choices=list(_STANDARDIZE), default="auto",
-        help="scale of the columns in distances between rows; auto is std for several columns; "
-        "only auto with --estimate-parameters")
+        help="scale of the columns in distances between rows; auto is std for several columns")
+    add("--shuffle", action="store_true", help="the order of the rows means nothing, as in a table "
+        "that is only sorted: without this, neighbours that are alike are taken for dependent rows")
     add("--dependence", metavar="auto|NUMBER", type=_number_or("auto"), help="for rows in the "
         "order of a series or a Markov chain: the probability with which random signs change from "
         "one row to the next, or auto")
@@ -86,8 +87,7 @@ def _gof(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> None:
     """Refuse options that only a model with known parameters has."""
     known = {"--dependence": options.dependence is not None,
-             "--method nystrom": options.method != "exact",
-             "--standardize": options.standardize != "auto"}
+             "--method nystrom": options.method != "exact"}
     if options.estimate_parameters and any(known.values()):
         which = next(name for name, given in known.items() if given)
         raise Failure(f"{which} goes with a model whose parameters are known, not with "
@@ -102,7 +102,8 @@ def _report(table: pd.DataFrame, model: Any, options: argparse.Namespace) -> Fit
     try:
         return fit_report(
             table, model, columns=names_of(options.columns), level=options.level,
-            estimate_parameters=options.estimate_parameters, n_worst=options.rows,
+            estimate_parameters=options.estimate_parameters, shuffle=options.shuffle,
+            n_worst=options.rows,
             preconditioner=_STANDARDIZE[options.standardize], kernel=options.kernel,
             bandwidth=options.bandwidth, n_resamples=options.resamples, random_state=options.seed,
             n_jobs=options.jobs, progress=options.progress,

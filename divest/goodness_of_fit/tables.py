@@ -13,7 +13,7 @@ from scipy import stats
 
 from divest._results import TrustWarning
 from divest._samples import as_frame, as_numbers
-from divest._validation import check_finite, check_integer, check_number
+from divest._validation import check_finite, check_integer, check_number, check_option
 from divest.goodness_of_fit.composite import CompositeSteinTest
 from divest.goodness_of_fit.kernel_stein import KernelSteinTest
 from divest.goodness_of_fit.models import ScoreModel, as_score_model
@@ -22,9 +22,9 @@ from divest.goodness_of_fit.report import FitReport
 
 def fit_report(X: Any, model: Any, *, columns: Iterable[str] | None = None,
                estimate_parameters: bool = False, preconditioner: Any = "auto",
-               level: float = 0.05, n_worst: int = 5, n_resamples: int | None = None,
-               random_state: Any = None, n_jobs: int | None = None, progress: bool = False,
-               **parameters: Any) -> FitReport:
+               level: float = 0.05, shuffle: bool = False, n_worst: int = 5,
+               n_resamples: int | None = None, random_state: Any = None,
+               n_jobs: int | None = None, progress: bool = False, **parameters: Any) -> FitReport:
     """Test whether a model fits a table, and say where it does not.
 
     Parameters
@@ -46,6 +46,10 @@ def fit_report(X: Any, model: Any, *, columns: Iterable[str] | None = None,
         None for one.
     level : float, default 0.05
         Level of the test, at most 0.5.
+    shuffle : bool, default False
+        Whether to put the rows into a random order first (a fixed one). For tables that are only
+        sorted: else neighbours that are alike are taken for dependent rows. Dependent rows remain
+        dependent, only nobody sees it any more.
     n_worst : int, default 5
         How many of the rows with the largest influence are listed.
     n_resamples : int, optional
@@ -104,9 +108,13 @@ def fit_report(X: Any, model: Any, *, columns: Iterable[str] | None = None,
     The model does not fit (p = 0.001).
     """
     check_number("level", level, 0, 0.5)
+    check_option("shuffle", shuffle, (True, False))
     check_integer("n_worst", n_worst, 0)
     table, left_out = _numeric_columns(as_frame(X, "X"), columns)
     sample, kept = _complete_rows(table)
+    if shuffle:
+        order = np.random.default_rng(0).permutation(len(sample))
+        sample, kept = sample.iloc[order], kept[order]
     if n_resamples is not None:
         parameters["n_resamples"] = n_resamples
     parameters |= {"random_state": random_state, "n_jobs": n_jobs, "progress": progress}
@@ -132,7 +140,7 @@ def _fixed(model: Any, sample: pd.DataFrame, kept: np.ndarray, preconditioner: A
     model = _in_each_column(model, sample.shape[1])
     if model.bounded and not {"support", "boundary", "boundary_points", "weight"} & set(parameters):
         parameters = {"support": model.support, **parameters}  # the kernel is to vanish there
-    if len(kept) <= kept[-1]:  # some were left out, and errors have to name the rows of X
+    if not np.array_equal(kept, np.arange(len(kept))):  # errors have to name the rows of X
         as_score_model(model, support=parameters.get("support")).score(sample, labels=kept)
     if isinstance(preconditioner, str) and preconditioner == "auto":
         preconditioner = "std" if sample.shape[1] > 1 else None

@@ -241,7 +241,6 @@ def test_preconditioner_that_mixes_columns(table):
     ({"mass": 1.0}, {}, "one value only: mass"), ({"mass": True}, {"columns": "mass"}, "hold none"),
     ({"mass": 1j}, {"columns": "mass"}, "hold none"), ({"mass": np.nan}, {"columns": "mass"},
                                                        "hold none: mass"),
-    ({}, {"estimate_parameters": True, "preconditioner": "pca"}, "preconditioner"),
 ])
 def test_bad_input(table, change, settings, message):
     with pytest.raises(ValueError, match=message):
