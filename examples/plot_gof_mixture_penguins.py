@@ -30,7 +30,7 @@ bills = (bills - bills.mean()) / bills.std()
 tests, rows = {}, []
 for count in (1, 2, 3):
     mixture = GaussianMixture(count, random_state=0)
-    test = CompositeSteinTest(mixture, bandwidth="median", n_resamples=99, random_state=0)
+    test = CompositeSteinTest(mixture, bandwidth="median", n_resamples=49, random_state=0)
     tests[count] = test.fit(bills)
     rows.append({"components": count, "pvalue": test.pvalue_,
                  "bic": test.fitted_.bic(bills.to_numpy())})

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+import plain
 import pytest
 from hypothesis import settings
 
@@ -16,3 +17,13 @@ settings.load_profile("divest")
 @pytest.fixture
 def rng():
     return np.random.default_rng(20260101)
+
+
+@pytest.fixture(autouse=not plain.COMPILED)
+def pairs_in_numpy(request, monkeypatch):
+    """Without compilation, loops over pairs take minutes: but for their own tests, their twins."""
+    if request.path.name != "test_kernels_stein.py":
+        from divest import _kernels
+
+        for name, twin in plain.STEIN_TWINS.items():
+            monkeypatch.setattr(_kernels.stein, name, twin)

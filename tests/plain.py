@@ -4,6 +4,8 @@ import numpy as np
 from numba import config
 from scipy.spatial.distance import cdist
 
+from divest.kernels import KernelSum, imq, log_inverse, matern32, matern52, rbf
+
 COMPILED = not config.DISABLE_JIT  # without compilation a test takes fewer rows or repetitions
 TIE = 1e-12
 CDIST = {"euclidean": "euclidean", "manhattan": "cityblock", "chebyshev": "chebyshev"}
@@ -191,3 +193,51 @@ def stein_tiles(matrix, side):
             tile[:part.shape[0], :part.shape[1]] = part
             tiles.append(((i, j), (tile.sum(axis=1), tile.sum(axis=0))))
     return tiles
+
+
+def kernel_of(families, parameters):
+    """The kernel that the loops know by these numbers."""
+    terms = []
+    for family, (scale, shape, beta) in zip(families, np.asarray(parameters, float), strict=True):
+        ell = scale**-0.5
+        terms.append({0: lambda s=scale: rbf((0.5 / s)**0.5),
+                      1: lambda e=ell, c=shape: imq(-0.5, e, c**0.5),
+                      2: lambda e=ell, c=shape, b=beta: imq(b, e, c**0.5),
+                      3: lambda s=scale: matern32(3**0.5 / s),
+                      4: lambda s=scale: matern52(5**0.5 / s),
+                      5: lambda e=ell, a=shape: log_inverse(a, e)}[int(family)]())
+    return KernelSum(tuple(terms))
+
+
+def stein_block(points, others, families, parameters):
+    """Stein kernel of all points with all others, as the loops take them."""
+    rows, columns = ([part.T.astype(float) for part in array] for array in (points, others))
+    kernel = kernel_of(families, parameters)
+    if len(rows) == 2:
+        return stein_matrix(kernel, *rows, *columns)
+    return weighted_stein_matrix(kernel, *rows, *columns)
+
+
+def fill_tile(points, others, first, start, families, parameters, out):
+    n, m = out.shape
+    out[:] = stein_block(points[:, :, first:first + n], others[:, :, start:start + m], families,
+                         parameters)
+
+
+def fill_cross(points, others, families, parameters):
+    return stein_block(points, others, families, parameters).astype(points.dtype)
+
+
+def fill_sums(points, families, parameters, corners, partial, diagonal):
+    side = partial.shape[2]
+    for t, (i, j) in enumerate(corners):
+        rows, columns = points[:, :, i:i + side], points[:, :, j:j + side]
+        block = stein_block(rows, columns, families, parameters)
+        if i == j:
+            diagonal[i:i + side] = np.diag(block)
+            block = np.tril(block, -1)
+        partial[t, 0, :block.shape[0]] += block.sum(axis=1)
+        partial[t, 1, :block.shape[1]] += block.sum(axis=0)
+
+
+STEIN_TWINS = {"stein_tile": fill_tile, "stein_cross": fill_cross, "tile_sums": fill_sums}

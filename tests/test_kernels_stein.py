@@ -266,3 +266,23 @@ def test_stein_identity(kernel):
     H = loops.stein_cross(pack(Y, -Y), pack(X, -X), *kernel.loop_arguments())
     rough = 1e-2 if "matern32" in str(kernel) else 2e-3  # the sum is exact for polynomials only
     assert_near(H @ mass / mass.sum(), 0.0, H, rough)
+
+
+# ------------------------------------------------------------ the twins that stand in for the loops
+@every
+@weights
+def test_twins_take_the_arguments_of_the_loops(kernel, parts, rng):
+    points, arguments = random_points(rng, 23, 3, parts), kernel.loop_arguments()
+    found, expected = np.empty((5, 7)), np.empty((5, 7))
+    loops.stein_tile(points, points, 4, 9, *arguments, expected)
+    plain.fill_tile(points, points, 4, 9, *arguments, found)
+    assert_near(found, expected, expected)
+    assert_near(plain.fill_cross(points, points, *arguments),
+                loops.stein_cross(points, points, *arguments), expected)
+    corners = loops.tile_corners(23, 8)
+    sums = [np.zeros((len(corners), 2, 8)) for _ in range(2)]
+    diagonals = [np.zeros(23) for _ in range(2)]
+    loops.tile_sums(points, *arguments, corners, sums[0], diagonals[0])
+    plain.fill_sums(points, *arguments, corners, sums[1], diagonals[1])
+    assert_near(sums[1], sums[0], sums[0])
+    assert_near(diagonals[1], diagonals[0], diagonals[0])

@@ -184,6 +184,7 @@ def test_tiles_of_any_side_and_any_number_of_threads(rng):
         assert_array_equal(one, other)
 
 
+@pytest.mark.skipif(not plain.COMPILED, reason="processes do not see the twins of the loops")
 def test_processes_in_place_of_threads(rng):
     points = points_of(rng.normal(size=(40, 2)))
     pairs = SteinPairs(points, imq(bandwidth=1.0))
