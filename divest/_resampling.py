@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 
 def resampling_pvalue(observed: float, null: np.ndarray) -> float:
@@ -112,6 +114,33 @@ def smallest_pvalue(statistics: np.ndarray, weights: np.ndarray) -> tuple[np.nda
         pvalues[:, k] = total - np.searchsorted(np.sort(column), column - tie, side="left")
     pvalues /= total
     return (pvalues / weights).min(axis=1), pvalues[0]
+
+
+class _OneThreadEach:
+    """While any block that uses this is open, libraries called by it work in one thread each.
+
+    Small matrix products and mixture fits by the hundred are several times slower when each is
+    spread over all cores. The limit is lifted when the last of the open blocks is left.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._open = Lock(), 0
+        self._limits: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._open:
+                self._limits = threadpool_limits(1)
+            self._open += 1
+
+    def __exit__(self, *_: Any) -> None:
+        with self._lock:
+            self._open -= 1
+            if not self._open:
+                self._limits.restore_original_limits()
+
+
+one_thread_each = _OneThreadEach()
 
 
 def run_tasks(function: Callable, tasks: Iterable[tuple], n_tasks: int, *, n_jobs: int | None,

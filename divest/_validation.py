@@ -89,6 +89,9 @@ def check_rows(estimator: Any, X: Any, y: Any = None, *, reset: bool = True,
     settings: dict[str, Any] = {"dtype": np.float64, "order": "C", "force_writeable": True,
                                 "ensure_all_finite": False, "ensure_min_samples": min_samples}
     _refuse_other_columns(X, "X")
+    if getattr(X, "ndim", 2) == 1 or (isinstance(X, (list, tuple)) and X and np.isscalar(X[0])):
+        raise ValueError(f"Expected 2D array, got 1D array instead, with {len(X)} entries. Reshape "
+                         "your data: X.reshape(-1, 1) is one column.")
     if y is None:
         out = validate_data(estimator, X, reset=reset, **settings)
     else:
@@ -96,6 +99,13 @@ def check_rows(estimator: Any, X: Any, y: Any = None, *, reset: bool = True,
     check_finite(out if y is None else out[0], "Input X",
                  getattr(estimator, "feature_names_in_", None))
     return out
+
+
+def as_rows(X: Any) -> Any:
+    """One-dimensional input as one column; everything else as it is."""
+    if isinstance(X, pd.Series):
+        return X.to_frame()
+    return np.reshape(np.asarray(X), (-1, 1)) if np.ndim(X) == 1 else X
 
 
 def check_two_samples(estimator: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import chisquare
+from threadpoolctl import threadpool_info
 
 from divest._resampling import (
     generators,
+    one_thread_each,
     permuted_rows,
     resampling_pvalue,
     root_sequence,
@@ -149,3 +151,15 @@ def test_progress_bar_counts_tasks(capsys):
     found = run_tasks(max, [(1, 2), (3, 1)], 2, n_jobs=None, progress=True, unit="batch")
     assert list(found) == [2, 3]
     assert "2/2" in capsys.readouterr().err
+
+
+def test_one_thread_each_is_lifted_by_the_last_to_leave():
+    def threads():
+        return [library["num_threads"] for library in threadpool_info()]
+
+    before = threads()
+    with one_thread_each:
+        with one_thread_each:
+            assert set(threads()) == {1}
+        assert set(threads()) == {1}
+    assert threads() == before

@@ -82,8 +82,8 @@ def dominating_row(diagonal: np.ndarray) -> Diagnostic:
     share = float(np.max(diagonal)) / total if total > 0 else 0.0
     return Diagnostic("dominating_row", share, limit, share <= limit,
                       f"row {int(np.argmax(diagonal))} has a large part of the sum, so the scores "
-                      "are heavy-tailed and the p-value is doubtful; look at that row, or use a "
-                      "kernel with weight=")
+                      "are heavy-tailed, or the row is an outlier, and the p-value is doubtful; "
+                      "look at the row, use boundary='tilt' if it lies near an edge, or a weight")
 
 
 # ------------------------------------------------------------------------------ fitted models

@@ -101,7 +101,13 @@ class NormalFamily:
         if n <= d:
             raise ValueError(f"a multivariate normal law of {d} columns needs at least {d + 1} "
                              f"rows, got {n}: with fewer the covariance is singular.")
-        return X.mean(axis=0), np.atleast_2d(np.cov(X.T, bias=True))
+        covariance = np.atleast_2d(np.cov(X.T, bias=True))
+        deviations = np.sqrt(np.diag(covariance))
+        values = np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))
+        if values[0] <= 1e-12 * values[-1]:
+            raise ValueError("the covariance of the columns is singular: some of them are "
+                             "combinations of others, as a sum beside its parts; drop them.")
+        return X.mean(axis=0), covariance
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,9 @@ def as_family(family: Any) -> Family:
     if (isinstance(family, tuple) and len(family) == 2 and isinstance(family[1], Mapping)
             and isinstance(family[0], stats.rv_continuous)):
         family, fixed = family
+        if other := [name for name in fixed if not str(name).startswith("f")]:
+            raise ValueError("only fixed parameters can be given, such as floc or fscale; got "
+                             f"{', '.join(map(str, other))}, for scipy a value to start from.")
     if isinstance(family, stats.rv_continuous):
         return UnivariateFamily(family, fixed)
     if isinstance(family, type(stats.multivariate_normal)):

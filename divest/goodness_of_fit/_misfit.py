@@ -13,6 +13,7 @@ from divest.goodness_of_fit import _shape
 from divest.goodness_of_fit._engine import SteinPairs
 from divest.goodness_of_fit._outcome import critical_values
 from divest.goodness_of_fit._points import Points
+from divest.goodness_of_fit._stein_test import LARGEST
 from divest.kernels import Kernel
 
 
@@ -44,10 +45,12 @@ class WitnessMixin:
             The function at each row of `Z`, at `bandwidth_`, in the coordinates of `X`.
         """
         check_is_fitted(self)
-        Z = check_sample(Z, "Z")[0]
-        if Z.shape[1] != self.n_features_in_:
-            raise ValueError(f"Z must have the {self.n_features_in_} columns of X, got shape "
-                             f"{Z.shape}.")
+        Z, columns = check_sample(Z, "Z")
+        names = getattr(self, "feature_names_in_", None)
+        if Z.shape[1] != self.n_features_in_ or (
+                columns is not None and names is not None and list(columns) != list(names)):
+            raise ValueError(f"Z must have the {self.n_features_in_} columns of X, in their order; "
+                             f"got shape {Z.shape}{f' and {columns}' if columns else ''}.")
         return _shape.witness(self._points, self._kernel, Z)
 
     def stein_matrix(self) -> np.ndarray:
@@ -62,6 +65,7 @@ class WitnessMixin:
             statistic.
         """
         check_is_fitted(self)
+        _check_size(self._points.n)
         return SteinPairs(self._points, self._kernel).matrix().astype(np.float64, copy=False)
 
     def dimension_shares(self) -> pd.DataFrame:
@@ -74,7 +78,7 @@ class WitnessMixin:
         -------
         DataFrame
             One row per column of `X`: column, statistic (they sum to the U statistic at
-            `bandwidth_`) and share of that sum.
+            `bandwidth_`) and share of that sum; NaN where the sum is not above 0.
 
         Raises
         ------
@@ -87,9 +91,12 @@ class WitnessMixin:
             raise ValueError("the coordinates of this test mix the columns of X; use "
                              "preconditioner=None or 'std', or null='parametric' in place of "
                              "'standardize'.")
+        _check_size(self._points.n)
         parts = _shape.dimension_statistics(self._points, self._kernel)
+        total = parts.sum()
         names = getattr(self, "feature_names_in_", np.arange(len(parts)))
-        return pd.DataFrame({"column": names, "statistic": parts, "share": parts / parts.sum()})
+        shares = parts / total if total > 0 else np.full(len(parts), np.nan)
+        return pd.DataFrame({"column": names, "statistic": parts, "share": shares})
 
 
 class MisfitMixin(WitnessMixin):
@@ -119,7 +126,7 @@ class MisfitMixin(WitnessMixin):
         Raises
         ------
         ValueError
-            When the p-value exceeds .05 and `force` is False.
+            When the p-value exceeds .05 and `force` is False, or the rows are dependent.
         """
         self._check_rows_known()
         level = check_number("level", level, 0.0, 1.0)
@@ -163,10 +170,21 @@ class MisfitMixin(WitnessMixin):
         values, draws, weights, best = self._drawn
         critical = critical_values(values, draws, weights, level)[best]
         if getattr(self, "statistic", "u") == "v":
-            critical -= self._diagonal.mean()
+            n = len(self._diagonal)
+            critical = (critical - self._diagonal.mean()) * n / (n - 1)  # of n U
         return pd.DataFrame({"n": sizes, "power": _shape.power(self.influence_, critical, sizes)})
 
     def _check_rows_known(self) -> None:
         check_is_fitted(self)
         if getattr(self, "null", "wild") == "linear":
             raise ValueError("null='linear' looks at separate pairs only; use another null.")
+        if getattr(self, "dependence", None) is not None:
+            raise ValueError("the formula takes rows to be independent, and these depend on one "
+                             "another; thin them, and test without dependence.")
+
+
+def _check_size(n: int) -> None:
+    """Work on all pairs takes n^2 steps."""
+    if n > LARGEST:
+        raise ValueError(f"this looks at all pairs of at most {LARGEST} rows; got {n}. Fit the "
+                         "test to fewer rows.")

@@ -17,7 +17,7 @@ from divest.kernels import Kernel
 
 CHUNK = 20_000  # rows worked on together
 MOST_LANDMARKS = 400
-RIDGE = 1e-8  # per column, on the Stein kernel of the landmarks
+RIDGE = 1e-8  # on the Stein kernel of the landmarks, as a share of its mean diagonal
 
 
 def landmark_count(n: int) -> int:
@@ -26,7 +26,7 @@ def landmark_count(n: int) -> int:
 
 
 class NystromFeatures:
-    """``F = L^-1 h(Z, X)`` with ``L L' = h(Z, Z) + 1e-8 d I``, in chunks of rows.
+    """``F = L^-1 h(Z, X)`` with ``L L' = h(Z, Z) + ridge I``, in chunks of rows.
 
     Stands in for `SteinPairs`: the product of two columns of F takes the place of h.
 
@@ -42,11 +42,16 @@ class NystromFeatures:
 
     def __init__(self, points: Points, kernel: Kernel, landmarks: np.ndarray) -> None:
         self.points, self.kernel, self.n = points, kernel, points.n
-        self._loop_arguments = kernel.loop_arguments(points.array.dtype)
-        self._landmarks = points.part(landmarks)
+        self._loop_arguments = kernel.loop_arguments()
+        self._landmarks = self._part(landmarks)
         self.m = len(landmarks)
         gram = self._cross(self._landmarks)
-        self._root = cholesky(gram + RIDGE * points.d * np.eye(self.m), lower=True)
+        ridge = RIDGE * np.trace(gram) / self.m  # goes with the units of the columns
+        self._root = cholesky(gram + ridge * np.eye(self.m), lower=True)
+
+    def _part(self, rows: Any) -> np.ndarray:
+        """Some of the points, in double precision whatever theirs."""
+        return self.points.part(rows).astype(np.float64, copy=False)
 
     def _cross(self, array: np.ndarray) -> np.ndarray:
         return _kernels.stein.stein_cross(self._landmarks, array, *self._loop_arguments)
@@ -54,7 +59,7 @@ class NystromFeatures:
     def chunks(self) -> Iterator[np.ndarray]:
         """Features (m, rows) of one chunk of rows after another."""
         for rows in chunks(self.n):
-            cross = self._cross(self.points.part(rows))
+            cross = self._cross(self._part(rows))
             yield solve_triangular(self._root, cross, lower=True, overwrite_b=True,
                                    check_finite=False)
 
@@ -65,7 +70,7 @@ class NystromFeatures:
             own[rows] = np.einsum("ij,ij->j", F, F)
             total += F.sum(axis=1)
         along = solve_triangular(self._root, total, lower=True, trans=1)
-        sums = [along @ self._cross(self.points.part(rows)) for rows in chunks(self.n)]
+        sums = [along @ self._cross(self._part(rows)) for rows in chunks(self.n)]
         return np.concatenate(sums) - own, own
 
     def eigenvalues(self) -> np.ndarray:

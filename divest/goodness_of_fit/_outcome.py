@@ -86,8 +86,17 @@ class Outcome:
     best: int
 
 
+def check_range(values: np.ndarray) -> None:
+    """Refuse statistics that are not finite, of which no p-value can be made."""
+    if not np.isfinite(values).all():
+        raise ValueError("the statistic is not finite: scores, distances or the bandwidth are out "
+                         "of the range of numbers; rescale the columns, or use dtype='float64'.")
+
+
 def combine(values: np.ndarray, draws: np.ndarray, weights: np.ndarray) -> Outcome:
     """`values` (K,) and `draws` (B, K), made with the same random numbers for all kernels."""
+    check_range(values)
+    check_range(draws)
     smallest, single = smallest_pvalue(np.vstack([values, draws]), weights)
     best = int((single / weights).argmin())
     if len(values) == 1:
@@ -103,10 +112,13 @@ def critical_values(values: np.ndarray, draws: np.ndarray, weights: np.ndarray,
     table = np.vstack([values, draws])
     smallest, _ = smallest_pvalue(table, weights)
     total = len(table)
-    if int(level * total) < 1:  # no p-value can be so small
+    ordered = np.sort(smallest)
+    counts = np.searchsorted(ordered, ordered * (1 + 1e-12), side="right")  # ties count
+    allowed = ordered[counts <= level * total + 1e-9]
+    if not len(allowed):
         return np.full(len(values), np.inf)
-    share = np.sort(smallest)[int(level * total) - 1]
+    share = allowed[-1]
     rank = (total * share * weights + 1e-9).astype(int)  # of the smallest value that suffices
-    ordered = -np.sort(-table, axis=0)
-    reached = ordered[np.maximum(rank, 1) - 1, np.arange(len(values))]
+    falling = -np.sort(-table, axis=0)
+    reached = falling[np.maximum(rank, 1) - 1, np.arange(len(values))]
     return np.where(rank > 0, reached, np.inf)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from divest._resampling import one_thread_each
 from divest.goodness_of_fit._engine import SteinPairs
 from divest.goodness_of_fit._families import Family
 from divest.goodness_of_fit._outcome import Grid
@@ -86,7 +87,7 @@ class Draws:
     def table(self, seeds: Sequence[np.random.SeedSequence], *, n_jobs: int | None,
               progress: bool) -> np.ndarray:
         """One row per seed: what `one` gives."""
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), one_thread_each:
             warnings.simplefilter("ignore")  # of fits, which the fit of the data has shown
             return simulated_draws(self.one, seeds, n_jobs=n_jobs, progress=progress)
 

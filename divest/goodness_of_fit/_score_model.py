@@ -239,7 +239,7 @@ class _Score:
             values = np.asarray(self.function(X), dtype=float)
         if values.shape != X.shape:
             hint = (" A function that gives one number per row is a log density: pass it as "
-                    "log_density=." if values.shape == (len(X),) else "")
+                    "as_score_model(log_density=...)." if values.shape == (len(X),) else "")
             raise ValueError(f"the score of {self.space.name} must have the shape of X, {X.shape}; "
                              f"got shape {values.shape}.{hint}")
         if (bad := ~np.isfinite(values).all(axis=1)).any():

@@ -15,7 +15,7 @@ from divest._validation import (
     check_rows,
     check_sample,
 )
-from divest.goodness_of_fit._boundary import EDGE_LIMIT, edge_density, refuse_edges
+from divest.goodness_of_fit._boundary import edge_density, refuse_edges
 from divest.goodness_of_fit._outcome import check_bandwidth
 from divest.goodness_of_fit._points import Coordinates, as_matrix
 from divest.goodness_of_fit._score_model import ScoreModel, as_support
@@ -55,7 +55,7 @@ def check_dependence(dependence: Any, null: str = "wild") -> None:
     if isinstance(dependence, str):
         if dependence != "auto":
             raise ValueError(f"{wanted}; got {dependence!r}.")
-    elif check_number("dependence", dependence, 0.0) > 0.5:
+    elif not 0 < check_number("dependence", dependence) <= 0.5:
         raise ValueError(f"{wanted}; got {dependence!r}.")
 
 
@@ -172,13 +172,11 @@ def _boundary_way(model: ScoreModel | None, X: np.ndarray, support: Any, boundar
         return "tilt", 0.0
     if model is None:
         return _way_without_model(support, boundary, X.shape[1]), 0.0
-    ratio, _ = edge_density(model, X)
     if boundary == "ignore":
-        return None, ratio
-    if ratio > EDGE_LIMIT and boundary == "auto" and support is not None:
-        return "tilt", 0.0
-    refuse_edges(model, X)
-    return None, 0.0
+        return None, edge_density(model, X)[0]
+    if support is None or boundary == "refuse":
+        refuse_edges(model, X)
+    return ("tilt" if boundary == "auto" and model.bounded else None), 0.0
 
 
 def _way_without_model(support: Any, boundary: str, d: int) -> str | None:

@@ -25,7 +25,7 @@ from divest._results import (
 )
 from divest.goodness_of_fit._diagnostics import autocorrelation_time
 from divest.goodness_of_fit._engine import SteinPairs, paired_values, quadratic_forms
-from divest.goodness_of_fit._outcome import Outcome
+from divest.goodness_of_fit._outcome import Outcome, check_range
 from divest.goodness_of_fit._points import Points
 from divest.kernels import Kernel
 
@@ -95,9 +95,10 @@ def change_of_sign(dependence: Any, S: np.ndarray) -> float:
 def values_of(sums: Sequence[tuple[np.ndarray, np.ndarray]], statistic: str) -> np.ndarray:
     """The U or V statistic of each kernel, times n, from sums of rows and diagonals."""
     totals = np.array([rows.sum() for rows, _ in sums])
-    if statistic == "u":
-        return totals / (len(sums[0][0]) - 1)
-    return (totals + np.array([diagonal.sum() for _, diagonal in sums])) / len(sums[0][0])
+    own = np.array([diagonal.sum() for _, diagonal in sums])
+    check_range(totals + own)
+    n = len(sums[0][0])
+    return totals / (n - 1) if statistic == "u" else (totals + own) / n
 
 
 def bootstrap_draws(pairs: Sequence[SteinPairs], diagonals: Sequence[np.ndarray],
@@ -138,7 +139,11 @@ def _simulate(statistic: Callable[[np.random.Generator], np.ndarray],
 def linear_statistic(points: Points, kernel: Kernel) -> tuple[float, float]:
     """``sqrt(m) mean / sd`` of h over m separate pairs of rows, and its p-value."""
     m = points.n // 2
-    h = paired_values(points, kernel)
-    spread = h.std(ddof=1)
-    z = np.sqrt(m) * h.mean() / spread if spread > 0 else 0.0
-    return float(z), float(ndtr(-z))
+    with np.errstate(all="ignore"):
+        h = paired_values(points, kernel)
+        spread = h.std(ddof=1)
+    if not np.isfinite(spread) or spread == 0:
+        raise ValueError("the Stein kernel of separate pairs of rows is not finite, or the same "
+                         "for all of them; rescale the columns.")
+    z = float(np.sqrt(m) * h.mean() / spread)
+    return z, max(float(ndtr(-z)), float(np.finfo(float).tiny))

@@ -12,6 +12,9 @@ from divest.goodness_of_fit import _diagnostics as known
 from divest.goodness_of_fit._points import Points
 from divest.goodness_of_fit._score_model import ScoreModel
 
+ATTAINABLE = 0.01  # p-value that random signs must be able to reach
+FEW_ROWS = 30
+DISTINCT = 20  # values that a column must have at least
 REPEATED = 0.05  # share of rows that repeat others
 DEPENDENCE = "pass dependence='auto', thin the chain, or shuffle rows that are only sorted"
 
@@ -24,8 +27,14 @@ def diagnose(test: Any, X: np.ndarray, S: np.ndarray, points: Points, ignored: f
                   ignored=ignored if test.boundary == "ignore" else None,
                   edges_known=not (test.support is None and test.weight is None
                                    and test.boundary_points is None))
+    if test.null == "wild":
+        found.append(attainable_pvalue(points.n, test._sign_change))
+    if test.null in ("wild", "efron"):
+        found.append(few_rows(points.n))
     if isinstance(test.bandwidth, str) and test.bandwidth == "median":
         found.append(known.median_in_high_dimension(X.shape[1]))
+    if points.boundary is not None:
+        found.append(boundary_points(*points.boundary.shape))
     if points.singular:
         found.append(Diagnostic(
             "singular_covariance", 1.0, 0.0, False, "the covariance is singular and was made "
@@ -44,6 +53,7 @@ def judge(X: np.ndarray, S: np.ndarray, model: ScoreModel | None, pvalue: float,
     done all the same. `edges_known`: the caller has said where the support ends.
     """
     found = [known.autocorrelation(S, DEPENDENCE), repeated_rows(X)] if independent else []
+    found.append(distinct_values(X))
     if diagonal is not None:
         found.append(known.dominating_row(diagonal))
     found.append(known.fitted_model(X, S, model))
@@ -54,6 +64,39 @@ def judge(X: np.ndarray, S: np.ndarray, model: ScoreModel | None, pvalue: float,
     if not edges_known:
         found.append(known.support_unknown(model, X, S))
     return found
+
+
+def boundary_points(m: int, d: int) -> Diagnostic:
+    """Whether there are enough points on the boundary to hold the kernel down."""
+    wanted = 1.0 if d == 1 else 8.0 * d**2
+    return Diagnostic("boundary_points", float(m), wanted, m >= wanted,
+                      "between so few points of the boundary the kernel does not vanish, and the "
+                      "test rejects true models; give more of them, evenly spread")
+
+
+def attainable_pvalue(n: int, change: float) -> Diagnostic:
+    """Share of random signs that are all equal, and leave the statistic as it is."""
+    share = (1.0 - change)**(n - 1)
+    return Diagnostic("attainable_pvalue", share, ATTAINABLE, share <= ATTAINABLE,
+                      "random signs leave the sample as it is in this share of draws, below which "
+                      "no p-value can fall: the rows are too few, or too dependent, for the test "
+                      "to reject; get a longer sample")
+
+
+def few_rows(n: int) -> Diagnostic:
+    """Whether there are enough rows for draws whose level is asymptotic."""
+    return Diagnostic("few_rows", float(n), float(FEW_ROWS), n >= FEW_ROWS,
+                      "the level and power of random signs hold for many rows; with a model that "
+                      "can be sampled from use null='parametric'")
+
+
+def distinct_values(X: np.ndarray) -> Diagnostic:
+    """The smallest number of distinct values in a column, for samples large enough to tell."""
+    counts = [len(np.unique(column)) for column in X.T]
+    limit, fewest = float(min(DISTINCT, len(X) // 2)), int(np.argmin(counts))
+    return Diagnostic("distinct_values", float(counts[fewest]), limit, counts[fewest] >= limit,
+                      f"column {fewest} (counted from 0) has so few values that it is no sample of "
+                      "a density; leave it out, or use tests for counts and categories")
 
 
 def repeated_rows(X: np.ndarray) -> Diagnostic:

@@ -18,8 +18,8 @@ def plot_null_distribution(result: HypothesisResult, ax: Axes | None = None) -> 
 
     Parameters
     ----------
-    result : HypothesisResult
-        What a test by resampling returns, or ``test.result_`` of a fitted test.
+    result : HypothesisResult or fitted test
+        What a test by resampling returns, or a test with such a ``result_``.
     ax : matplotlib Axes, optional
         Where to draw; by default on a new figure.
 
@@ -49,6 +49,7 @@ def plot_null_distribution(result: HypothesisResult, ax: Axes | None = None) -> 
     'p = 0.001 from 999 draws'
     >>> plt.close(ax.figure)
     """
+    result = getattr(result, "result_", result)
     if not isinstance(result, HypothesisResult):
         raise TypeError("result must be a HypothesisResult, such as result_ of a fitted test, "
                         f"got {type(result).__name__}.")

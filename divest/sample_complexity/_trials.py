@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Real
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from divest._resampling import generators, root_sequence, run_tasks
+from divest._results import TrustWarning
 from divest._validation import check_integer, check_number
 
 BATCH = 10  # trials per task: enough to hide the cost of starting one
@@ -39,8 +41,10 @@ class Trials:
         seeds = child.spawn(self.n_trials)
         batches = [seeds[start:start + BATCH] for start in range(0, len(seeds), BATCH)]
         tasks = ((self.test, self.sampler, n, self.level, batch) for batch in batches)
-        found = sum(run_tasks(count_rejections, tasks, len(batches), n_jobs=self.n_jobs,
-                              progress=self.progress, unit="batch"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrustWarning)  # of single trials, by the hundred
+            found = sum(run_tasks(count_rejections, tasks, len(batches), n_jobs=self.n_jobs,
+                                  progress=self.progress, unit="batch"))
         rejections, trials = self.counts.get(n, (0, 0))
         self.counts[n] = rejections + found, trials + self.n_trials
 

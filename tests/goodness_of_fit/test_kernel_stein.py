@@ -110,9 +110,10 @@ def test_every_kernel_by_name_sees_a_shift(kernel, normal):
 
 
 def test_function_takes_one_dimension_and_data_frames(laplace, normal):
-    statistic, pvalue = kernel_stein_test(laplace[:, 0], score, random_state=0, n_resamples=199)
     test = fitted(laplace)
-    assert (statistic, pvalue) == (test.statistic_, test.pvalue_)
+    for x in (laplace[:, 0], laplace[:, 0].tolist(), pd.Series(laplace[:, 0])):
+        statistic, pvalue = kernel_stein_test(x, score, random_state=0, n_resamples=199)
+        assert (statistic, pvalue) == (test.statistic_, test.pvalue_)
     frame = pd.DataFrame(normal, columns=["a", "b"])
     test = fitted(frame)
     assert test.pvalue_ == fitted(normal).pvalue_
@@ -471,6 +472,74 @@ def test_power_curve_rises_with_n(laplace):
         fitted(laplace).power_curve(2)
     with pytest.raises(ValueError, match="separate pairs"):
         fitted(laplace, null="linear").power_curve(100)
+
+
+def test_power_does_not_depend_on_the_pairs_of_a_row_with_itself(laplace):
+    u, v = (fitted(laplace, bandwidth="median", statistic=s).power_curve([50, 100]) for s in "uv")
+    assert_allclose(u["power"], v["power"])
+
+
+def test_landmarks_give_u_and_v_the_same_pvalue(laplace):
+    for null in ("wild", "spectral"):
+        u, v = (fitted(laplace[:200], bandwidth="median", statistic=s, method="nystrom", null=null)
+                for s in "uv")
+        assert u.pvalue_ == v.pvalue_
+        assert_allclose(v.statistic_, 200 * v.discrepancy_**2)
+
+
+def test_formulas_for_independent_rows_are_refused_for_dependent_ones(laplace):
+    test = fitted(laplace, dependence=0.4)
+    with pytest.raises(ValueError, match="depend on one another"):
+        test.discrepancy_interval()
+    with pytest.raises(ValueError, match="depend on one another"):
+        test.power_curve(100)
+
+
+def test_chain_too_short_to_reject_is_doubted():
+    X = chain(np.random.default_rng(0), 300, 0.97) + 10
+    with pytest.warns(TrustWarning, match="attainable_pvalue"):
+        test = fitted(X, dependence="auto")
+    assert test.pvalue_ > 0.05  # ten deviations off, and not found
+
+
+def test_few_rows_are_doubted():
+    X = np.random.default_rng(0).normal(size=(12, 1))
+    with pytest.warns(TrustWarning, match="few_rows"):
+        fitted(X)
+    assert fitted(X, stats.norm(), null="parametric", n_resamples=19).result_.trusted
+
+
+def test_column_of_few_values_is_doubted(rng):
+    X = np.column_stack([rng.normal(size=100), rng.integers(0, 3, 100)])
+    with pytest.warns(TrustWarning, match="distinct_values = 3 .column 1"):
+        fitted(X)
+
+
+def test_few_points_of_a_boundary_are_doubted(rng):
+    X = rng.normal(size=(300, 2))
+    X = X[(X**2).sum(axis=1) < 1.44]
+    around = [[1.2 * np.cos(a), 1.2 * np.sin(a)] for a in np.linspace(0, 2 * np.pi, 40)]
+    with pytest.warns(TrustWarning, match="boundary_points = 8"):
+        fitted(X, boundary_points=around[::5])
+    assert fitted(X, boundary_points=around).result_.trusted
+
+
+def test_numbers_beyond_their_range_raise(normal):
+    for options in ({}, {"bandwidth": "median"}, {"null": "linear"}):
+        with pytest.raises(ValueError, match="rescale"):
+            KernelSteinTest(n_resamples=9, **options).fit(normal, score_values=-1e155 * normal)
+
+
+def test_linear_null_never_gives_zero(rng):
+    assert fitted(rng.normal(5, 1, size=(20_000, 1)), null="linear").pvalue_ > 0
+
+
+def test_named_columns_of_the_witness(normal):
+    frame = pd.DataFrame(normal, columns=["a", "b"])
+    test = fitted(frame)
+    assert_array_equal(test.witness(frame[:3]), test.witness(normal[:3]))
+    with pytest.raises(ValueError, match="in their order"):
+        test.witness(frame[["b", "a"]])
 
 
 def test_refit_with_another_null_leaves_nothing_old(laplace):

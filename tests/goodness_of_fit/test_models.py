@@ -414,7 +414,7 @@ def test_check_score_of_few_rows_and_bad_arguments():
 @pytest.mark.parametrize(
     ("score", "message"),
     [(lambda X: X[:, :1], r"shape of X, \(6, 2\); got shape \(6, 1\)"),
-     (lambda X: X[:, 0], r"got shape \(6,\).*pass it as log_density="),
+     (lambda X: X[:, 0], r"got shape \(6,\).*pass it as as_score_model"),
      (lambda X: 1.0, r"got shape \(\)"),
      (lambda X: np.where(X > 3, np.nan, X), r"NaN or infinite at rows 2, 3, 4, 5\."),
      (lambda X: 1 / (X - 1), r"NaN or infinite at rows 0, 1\."),

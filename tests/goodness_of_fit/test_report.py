@@ -186,7 +186,7 @@ def test_families(rng):
 
 
 def test_default_resamples(rng):
-    x = rng.normal(size=8)
+    x = rng.normal(size=30)
     assert fit_report(x, stats.norm()).result.n_resamples == 999
     assert fit_report(x, stats.norm, estimate_parameters=True).result.n_resamples == 499
 

@@ -130,8 +130,18 @@ def test_bandwidths_of_the_lattice():
 def test_landmarks_of_the_lattice():
     X = laplace_lattice()
     features = NystromFeatures(points_of(X), imq(bandwidth=1.2), np.arange(0, 120, 12))
-    assert_allclose(features.sums()[0].sum() / 120, -0.573665716019, rtol=1e-9)
-    assert_allclose(features.eigenvalues().max(), 0.533759140413, rtol=1e-9)
+    # the method page has the ridge 1e-8 d, here it goes with the units of h: alike to that order
+    assert_allclose(features.sums()[0].sum() / 120, -0.573665716019, rtol=1e-7)
+    assert_allclose(features.eigenvalues().max(), 0.533759140413, rtol=1e-7)
+
+
+def test_landmarks_do_not_see_units(rng):
+    X = rng.normal(size=(100, 2))
+    sums = [NystromFeatures(points_of(s * X, -X / s, dtype=dtype), imq(bandwidth=s),
+                            np.arange(0, 100, 3)).sums()[0] * s**2
+            for s in (1.0, 1e8) for dtype in ("float64", "float32")]
+    for other, tolerance in zip(sums[1:], (1e-3, 1e-6, 1e-3), strict=True):
+        assert_allclose(other, sums[0], rtol=0, atol=tolerance * np.abs(sums[0]).max())
 
 
 def test_truncated_normal_on_a_lattice():
@@ -390,10 +400,35 @@ def test_smallest_pvalue_by_counting(rng):
     assert_allclose(single, ranks[0])
 
 
-def test_critical_values_are_where_the_test_begins_to_reject(rng):
-    draws, weights = rng.normal(size=(199, 3)), np.array([0.5, 0.3, 0.2])
-    for level in (0.05, 0.2):
-        for values in rng.normal(1.5, 1.0, size=(50, 3)):
-            critical = critical_values(values, draws, weights, level)
-            rejected = combine(values, draws, weights).pvalue <= level
-            assert rejected == (values >= critical).any()
+@pytest.mark.parametrize("n_resamples", [9, 39, 99, 199])
+def test_critical_values_are_where_the_test_begins_to_reject(n_resamples, rng):
+    """With correlated kernels, whose smallest p-values often tie."""
+    weights = np.full(5, 0.2)
+    for _ in range(60):
+        common = rng.normal(size=(n_resamples + 1, 1))
+        table = common + 0.3 * rng.normal(size=(n_resamples + 1, 5))
+        table[0] += rng.uniform(0, 3)
+        for level in (0.05, 0.2):
+            critical = critical_values(table[0], table[1:], weights, level)
+            rejected = combine(table[0], table[1:], weights).pvalue <= level
+            assert rejected == (table[0] >= critical).any()
+            beyond = (table >= critical).any(axis=1).mean()
+            assert beyond <= level + 1e-12
+
+
+def test_signs_of_a_chain_go_on_from_block_to_block():
+    """The sign changes between blocks as seldom as within them."""
+    blocks = sign_blocks([5] * 400, root_sequence(0).spawn(20), 0.1)
+    signs = np.concatenate(list(blocks), axis=1)
+    between = (signs[:, 5::5] != signs[:, 4:-1:5]).mean()
+    assert abs(between - 0.1) < 4 * np.sqrt(0.09 / (20 * 399))
+
+
+def test_sums_of_single_precision_draws_are_double():
+    points = points_of(np.random.default_rng(0).normal(size=(900, 1)), dtype="float32")
+    pairs = SteinPairs(points, imq(bandwidth=100.0))  # nearly constant: sums lose digits
+    W = np.ones((2, 900), dtype=np.int8)
+    expected = pairs.matrix().astype(float)
+    expected = expected.sum() - np.trace(expected)
+    scale = np.abs(pairs.matrix()).sum()
+    assert abs(quadratic_forms([pairs], W)[0, 0] - expected) < 2e-7 * scale
