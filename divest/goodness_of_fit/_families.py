@@ -130,7 +130,7 @@ class FittableFamily:
         return None
 
     def whitening(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError
+        raise ValueError(f"{self.name} has no location and scale.")
 
 
 def as_family(family: Any) -> Family:

@@ -158,9 +158,8 @@ class KernelSteinTest(MisfitMixin, SteinTest):
     Warns
     -----
     TrustWarning
-        When rows depend on one another while `dependence` is None, one row dominates, parameters
-        seem to be estimated from the same rows, modes are separated, rows are repeated, or the
-        support seems to end where the model does not say so.
+        When a diagnostic fails: rows are few, repeated or dependent, one dominates, parameters seem
+        to come from the same rows, modes are separated, or an edge is not known.
 
     See Also
     --------
@@ -307,8 +306,8 @@ class KernelSteinTest(MisfitMixin, SteinTest):
 
     # ------------------------------------------------------------ steps of fit
     def _linear(self, points: Points, grid: Grid) -> tuple[Outcome, pd.DataFrame]:
-        for name in ("influence_", "discrepancy_"):  # of an earlier fit with another null
-            self.__dict__.pop(name, None)
+        self.__dict__.pop("influence_", None)  # of an earlier fit with another null
+        self.__dict__.pop("discrepancy_", None)
         z, pvalue = linear_statistic(points, grid.kernels[0])
         table = grid.frame().assign(statistic=z, pvalue=pvalue)
         return Outcome(z, pvalue, np.empty(0), np.array([pvalue]), 0), table
