@@ -114,8 +114,7 @@ class KernelSteinTest(MisfitMixin, SteinTest):
     n_landmarks : int, optional
         By default the smaller of 4 sqrt(n) and 400.
     dtype : {"float64", "float32"}, default "float64"
-        Precision of the pairs; sums are double. Single precision changes the statistic by about
-        2e-7 of its size.
+        Precision of the pairs; sums are double. Single changes them by about 2e-7 of their size.
     n_resamples : int, default 999
         Draws under the null hypothesis.
     random_state : int, Generator, RandomState or None, default None
