@@ -87,7 +87,7 @@ def few_rows(n: int) -> Diagnostic:
     """Whether there are enough rows for draws whose level is asymptotic."""
     return Diagnostic("few_rows", float(n), float(FEW_ROWS), n >= FEW_ROWS,
                       "the level and power of random signs hold for many rows; with a model that "
-                      "can be sampled from use null='parametric'")
+                      "can be sampled from use KernelSteinTest(null='parametric')")
 
 
 def distinct_values(X: np.ndarray) -> Diagnostic:

@@ -35,7 +35,7 @@ from divest.goodness_of_fit._stein_test import (
     check_size,
     values_of,
 )
-from divest.goodness_of_fit._verdict import judge
+from divest.goodness_of_fit._verdict import attainable_pvalue, few_rows, judge
 from divest.kernels import Kernel
 
 METHODS = ("minp", "ksdagg")
@@ -213,14 +213,16 @@ class AggregatedSteinTest(MisfitMixin, SteinTest):
                                               boundary=self.boundary)
         self._points, root = coordinates.points(X, S), self._root
         grid, names = kernel_grid(kernels, bandwidths, self._points, weights, self.method)
-        outcome = self._resample(self._points, grid, change_of_sign(self.dependence, S), root)
+        change = change_of_sign(self.dependence, S)
+        outcome = self._resample(self._points, grid, change, root)
         self._kernel = grid.kernels[outcome.best]
         table = table_of(grid, names, self._drawn[0], outcome.single_pvalues)
         diagnostics = judge(X, S, self.model_, outcome.pvalue,
                             independent=self.dependence is None, diagonal=self._diagonal,
                             ignored=ignored if self.boundary == "ignore" else None,
                             edges_known=self.support is not None)
-        diagnostics.append(enough_draws(self.n_resamples, weights, self.level))
+        diagnostics += [attainable_pvalue(len(X), change), few_rows(len(X)),
+                        enough_draws(self.n_resamples, weights, self.level)]
         self._store(outcome, table, self.n_resamples, root, diagnostics)
         return self
 

@@ -211,7 +211,7 @@ def test_same_numbers_for_any_number_of_threads(method, normal):
 
 
 def test_dependence_changes_the_signs(normal):
-    independent, slow = fitted(normal), fitted(normal, dependence=0.05)
+    independent, slow = fitted(normal), fitted(normal, dependence=0.2)
     assert not np.array_equal(independent.null_distribution_, slow.null_distribution_)
     assert "autocorrelation" not in set(slow.diagnostics_["name"])
 
@@ -357,3 +357,13 @@ def test_power_against_the_laplace_law(method, weights, n, d, expected):
     found = rejections(lambda rng: rng.laplace(scale=0.5**0.5, size=(n, d)), runs, method=method,
                        weights=weights)
     assert abs(found - expected) <= 2**0.5 * error(expected, runs)
+
+
+def test_few_rows_and_short_chains_are_doubted(rng):
+    with pytest.warns(TrustWarning, match="few_rows"):
+        AggregatedSteinTest(stats.norm(), n_resamples=299, random_state=0).fit(
+            rng.normal(size=(12, 1)))
+    walk = np.cumsum(rng.normal(size=(300, 1)), axis=0) / 10
+    with pytest.warns(TrustWarning, match="attainable_pvalue"):
+        AggregatedSteinTest(stats.norm(), dependence="auto", n_resamples=299, random_state=0).fit(
+            walk)
