@@ -213,9 +213,10 @@ def stein_block(points, others, families, parameters):
     """Stein kernel of all points with all others, as the loops take them."""
     rows, columns = ([part.T.astype(float) for part in array] for array in (points, others))
     kernel = kernel_of(families, parameters)
-    if len(rows) == 2:
-        return stein_matrix(kernel, *rows, *columns)
-    return weighted_stein_matrix(kernel, *rows, *columns)
+    with np.errstate(all="ignore"):  # as the loops
+        if len(rows) == 2:
+            return stein_matrix(kernel, *rows, *columns)
+        return weighted_stein_matrix(kernel, *rows, *columns)
 
 
 def fill_tile(points, others, first, start, families, parameters, out):
