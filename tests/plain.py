@@ -209,14 +209,14 @@ def kernel_of(families, parameters):
     return KernelSum(tuple(terms))
 
 
+@np.errstate(all="ignore")  # as the loops
 def stein_block(points, others, families, parameters):
     """Stein kernel of all points with all others, as the loops take them."""
     rows, columns = ([part.T.astype(float) for part in array] for array in (points, others))
     kernel = kernel_of(families, parameters)
-    with np.errstate(all="ignore"):  # as the loops
-        if len(rows) == 2:
-            return stein_matrix(kernel, *rows, *columns)
-        return weighted_stein_matrix(kernel, *rows, *columns)
+    if len(rows) == 2:
+        return stein_matrix(kernel, *rows, *columns)
+    return weighted_stein_matrix(kernel, *rows, *columns)
 
 
 def fill_tile(points, others, first, start, families, parameters, out):
@@ -229,6 +229,7 @@ def fill_cross(points, others, families, parameters):
     return stein_block(points, others, families, parameters).astype(points.dtype)
 
 
+@np.errstate(all="ignore")
 def fill_sums(points, families, parameters, corners, partial, diagonal):
     side = partial.shape[2]
     for t, (i, j) in enumerate(corners):
