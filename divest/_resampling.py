@@ -64,8 +64,7 @@ def resampling_signs(n: int, seeds: Iterable[np.random.SeedSequence],
     The sign changes from one row to the next with probability `change`: at 1/2 signs are
     independent, below it they go with dependent rows.
     """
-    streams = [_SignStream(rng, change) for rng in generators(seeds)]
-    return np.stack([stream.draw(n) for stream in streams])
+    return next(sign_blocks([n], seeds, change))
 
 
 def sign_blocks(sizes: Iterable[int], seeds: Iterable[np.random.SeedSequence],

@@ -15,6 +15,9 @@ from divest.goodness_of_fit._score_model import ScoreModel
 ATTAINABLE = 0.01  # p-value that random signs must be able to reach
 FEW_ROWS = 30
 DISTINCT = 20  # values that a column must have at least
+SINGULAR = Diagnostic(
+    "singular_covariance", 1.0, 0.0, False, "the covariance is singular and was made regular: some "
+    "columns are combinations of others, which a model with a density gives probability 0")
 REPEATED = 0.05  # share of rows that repeat others
 DEPENDENCE = "pass dependence='auto', thin the chain, or shuffle rows that are only sorted"
 
@@ -36,10 +39,7 @@ def diagnose(test: Any, X: np.ndarray, S: np.ndarray, points: Points, ignored: f
     if points.boundary is not None:
         found.append(boundary_points(*points.boundary.shape))
     if points.singular:
-        found.append(Diagnostic(
-            "singular_covariance", 1.0, 0.0, False, "the covariance is singular and was made "
-            "regular: some columns are combinations of others, which a model with a density gives "
-            "probability 0"))
+        found.append(SINGULAR)
     return found
 
 

@@ -28,7 +28,7 @@ from divest.goodness_of_fit._stein_test import (
     bootstrap_draws,
     values_of,
 )
-from divest.goodness_of_fit._verdict import repeated_rows
+from divest.goodness_of_fit._verdict import SINGULAR, distinct_values, repeated_rows
 from divest.goodness_of_fit.models import as_score_model, check_score
 from divest.kernels import Kernel, resolve_kernel
 
@@ -309,7 +309,9 @@ class CompositeSteinTest(WitnessMixin, SteinTest):
     def _diagnose(self, X: np.ndarray) -> list[Diagnostic]:
         """What speaks for and against the p-value."""
         model, S = self.model_, self.model_.score(X)
-        found = [known.autocorrelation(S, INDEPENDENCE), repeated_rows(X)]
+        found = [known.autocorrelation(S, INDEPENDENCE), repeated_rows(X), distinct_values(X)]
+        if self._points.singular:
+            found.append(SINGULAR)
         if self.null == "wild":
             found += [WILD, known.dominating_row(self._diagonal)]
             if self.support is None:

@@ -14,6 +14,7 @@ from scipy import stats
 from divest._results import TrustWarning
 from divest._samples import as_frame, as_numbers
 from divest._validation import check_finite, check_integer, check_number, check_option
+from divest.goodness_of_fit._stein_test import LARGEST
 from divest.goodness_of_fit.composite import CompositeSteinTest
 from divest.goodness_of_fit.kernel_stein import KernelSteinTest
 from divest.goodness_of_fit.models import ScoreModel, as_score_model
@@ -232,7 +233,7 @@ def _worst_rows(test: Any, sample: pd.DataFrame, n_worst: int) -> pd.DataFrame:
 
 def _shares(test: Any, reject: bool) -> pd.DataFrame:
     """The part of each column in the statistic; shares of what may be chance mean nothing."""
-    if getattr(test, "null", "") == "linear" or test._points.n > (20_000 if reject else 2_000):
+    if getattr(test, "null", "") == "linear" or test._points.n > (LARGEST if reject else 2_000):
         return pd.DataFrame({"column": [], "statistic": [], "share": []})  # takes n^2 steps
     try:
         shares = test.dimension_shares()

@@ -392,3 +392,9 @@ def test_preconditioner_makes_units_irrelevant(rng):
         CompositeSteinTest(stats.norm, null="standardize", preconditioner="std").fit(X[:, :1])
     with pytest.raises(ValueError, match="preconditioner"):
         CompositeSteinTest(stats.multivariate_normal, preconditioner="pca").fit(X)
+
+
+def test_column_of_few_values_is_doubted(rng):
+    X = np.column_stack([rng.normal(size=100), rng.integers(0, 3, 100)])
+    with pytest.warns(TrustWarning, match="distinct_values = 3 .column 1"):
+        CompositeSteinTest(stats.multivariate_normal, n_resamples=19, random_state=0).fit(X)
