@@ -2,10 +2,10 @@
 
 import argparse
 
-from benchmarks import divergence, goodness_of_fit, neighbors
+from benchmarks import density, divergence, goodness_of_fit, neighbors
 
 FAMILIES = {"neighbors": neighbors, "divergence": divergence,
-            "goodness_of_fit": goodness_of_fit}
+            "goodness_of_fit": goodness_of_fit, "density": density}
 
 
 def main(arguments=None):

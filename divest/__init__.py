@@ -9,6 +9,14 @@ from divest._results import (
 )
 from divest._samples import stack_samples
 from divest.comparison import Comparison, compare
+from divest.density import (
+    ConditionalKernelDensity,
+    DensityReport,
+    KernelDensity,
+    RegimeResult,
+    condensation_bandwidths,
+    density_report,
+)
 from divest.divergence import (
     DivergenceTwoSampleTest,
     NearestNeighborDistanceDivergence,
@@ -30,18 +38,24 @@ __all__ = [
     "AggregatedSteinTest",
     "Comparison",
     "CompositeSteinTest",
+    "ConditionalKernelDensity",
     "ConvergenceWarning",
+    "DensityReport",
     "Diagnostic",
     "DivergenceTwoSampleTest",
     "EstimateResult",
     "FiniteSetSteinTest",
     "FitReport",
     "HypothesisResult",
+    "KernelDensity",
     "KernelSteinTest",
     "NearestNeighborDistanceDivergence",
     "NearestNeighborRatioDivergence",
+    "RegimeResult",
     "TrustWarning",
     "compare",
+    "condensation_bandwidths",
+    "density_report",
     "divergence_two_sample_test",
     "estimate_divergence",
     "fit_report",

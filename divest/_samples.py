@@ -1,5 +1,6 @@
 """From two samples to one labelled table."""
 
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
@@ -163,3 +164,32 @@ def category_counts(p: pd.Series, q: pd.Series, max_categories: int = 50) -> pd.
         kept = pd.concat([kept, rare.to_frame(RARE).T])
     kept.attrs["new_categories"] = int(((counts["q"] == 0) & (counts["p"] > 0)).sum())
     return kept
+
+
+def numeric_columns(frame: pd.DataFrame, columns: Iterable[str] | None, what: str
+                    ) -> tuple[list[Any], tuple[str, ...]]:
+    """The columns named, by default all that hold numbers, and the names of those left out.
+
+    `what` begins the error about columns that hold none.
+    """
+    if columns is None:
+        numeric = [name for name in frame.columns if _holds_numbers(frame[name])]
+        if not numeric:
+            raise ValueError("X has no column of numbers; it has "
+                             f"{', '.join(map(str, frame.columns))}.")
+        return numeric, tuple(str(c) for c in frame.columns if c not in numeric)
+    names = [columns] if isinstance(columns, str) else list(columns)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"columns must name different columns, got {names!r}.")
+    if missing := [str(c) for c in names if c not in frame.columns]:
+        raise ValueError(f"X has no column {', '.join(missing)}; it has "
+                         f"{', '.join(map(str, frame.columns))}.")
+    if text := [str(c) for c in names if not _holds_numbers(frame[c])]:
+        raise ValueError(f"{what}, and these columns hold none: {', '.join(text)}.")
+    return names, ()
+
+
+def _holds_numbers(values: pd.Series) -> bool:
+    kind = pd.api.types
+    return (kind.is_numeric_dtype(values) and not kind.is_bool_dtype(values)
+            and not kind.is_complex_dtype(values) and bool(values.notna().any()))

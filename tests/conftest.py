@@ -22,8 +22,11 @@ def rng():
 @pytest.fixture(autouse=not plain.COMPILED)
 def pairs_in_numpy(request, monkeypatch):
     """Without compilation, loops over pairs take minutes: but for their own tests, their twins."""
-    if request.path.name != "test_kernels_stein.py":
-        from divest import _kernels
+    from divest import _kernels
 
+    if request.path.name != "test_kernels_stein.py":
         for name, twin in plain.STEIN_TWINS.items():
             monkeypatch.setattr(_kernels.stein, name, twin)
+    if request.path.name not in ("test_kernels_density.py", "test_sums.py"):
+        for name, twin in plain.DENSITY_TWINS.items():
+            monkeypatch.setattr(_kernels.density, name, twin)

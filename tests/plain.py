@@ -4,6 +4,7 @@ import numpy as np
 from numba import config
 from scipy.spatial.distance import cdist
 
+from divest._kernels import density as loops
 from divest.kernels import KernelSum, imq, log_inverse, matern32, matern52, rbf
 
 COMPILED = not config.DISABLE_JIT  # without compilation a test takes fewer rows or repetitions
@@ -243,3 +244,151 @@ def fill_sums(points, families, parameters, corners, partial, diagonal):
 
 
 STEIN_TWINS = {"stein_tile": fill_tile, "stein_cross": fill_cross, "tile_sums": fill_sums}
+
+
+# ------------------------------------------------------------ kernel density: sums over all pairs
+PROFILES = {
+    "gaussian": lambda u: np.exp(-u * u / 2),
+    "exponential": lambda u: np.exp(-u),
+    "tophat": lambda u: 1.0 * (u < 1),
+    "epanechnikov": lambda u: np.where(u < 1, 1 - u**2, 0),
+    "biweight": lambda u: np.where(u < 1, 1 - u**2, 0) ** 2,
+    "triweight": lambda u: np.where(u < 1, 1 - u**2, 0) ** 3,
+    "linear": lambda u: np.where(u < 1, 1 - u, 0),
+    "cosine": lambda u: np.where(u < 1, np.cos(np.pi * u / 2), 0),
+}
+
+
+def log_terms(queries, rows, bandwidth, kernel="gaussian", weights=None, local=None, skip=None):
+    """Logarithms (m, n) of ``w_i b_i^-d k(|q - z_i| / (b_i h))``, direct from the differences."""
+    n, d = rows.shape
+    weights = np.full(n, 1 / n) if weights is None else weights
+    local = np.ones(n) if local is None else local
+    u = cdist(queries, rows) / (bandwidth * local)
+    if kernel == "gaussian":
+        logs = -u**2 / 2
+    elif kernel == "exponential":
+        logs = -u
+    else:
+        with np.errstate(divide="ignore"):
+            logs = np.log(PROFILES[kernel](u))
+    logs = logs + np.log(weights) - d * np.log(local)
+    if skip is not None:
+        some = np.flatnonzero(skip >= 0)
+        logs[some, skip[some]] = -np.inf
+    return logs
+
+
+def log_sum(logs):
+    """Logarithm of the sum of each row of `logs`; minus infinity where there is nothing."""
+    top = logs.max(axis=1, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        return top[:, 0] + np.log(np.exp(logs - top).sum(axis=1))
+
+
+def shares(logs):
+    """What part each term has of the sum of its row."""
+    return np.exp(logs - log_sum(logs)[:, None])
+
+
+def sum_moments(logs, squares):
+    """1 / sum p^2, (sum p^2)^2 / sum p^4, and sum p r^2."""
+    p = shares(logs)
+    second = (p**2).sum(axis=1)
+    return 1 / second, second**2 / (p**4).sum(axis=1), (p * squares).sum(axis=1)
+
+
+def sum_gradient(logs, queries, rows, scales):
+    """Gradient in the query of the logarithm of a Gaussian sum; `scales` (n,) are 1 / (b_i h)^2."""
+    return np.einsum("mn,n,mnd->md", shares(logs), scales, rows[None] - queries[:, None])
+
+
+def reflected_log_sum(queries, rows, edges, weights=None, local=None):
+    """Gaussian sum of rows and, on each axis, of their images at the edges; bandwidth 1."""
+    n, d = rows.shape
+    weights = np.full(n, 1 / n) if weights is None else weights
+    local = np.ones(n) if local is None else local
+    total = np.tile(weights / local**d, (len(queries), 1))
+    for axis in range(d):
+        places = [rows[:, axis]]
+        places += [2 * place - rows[:, axis] for k, place in edges if int(k) == axis]
+        total *= sum(np.exp(-((queries[:, [axis]] - z) / local) ** 2 / 2) for z in places)
+    return np.log(total.sum(axis=1))
+
+
+def pair_sums(queries, rows, bandwidths, weights, skip):
+    """Sums of ``w exp(-r^2 / 4h^2)``, and of ``w exp(-r^2 / 2h^2)`` without the own row; (b, m)."""
+    wide, narrow, squares = [], [], cdist(queries, rows, "sqeuclidean")
+    for h in bandwidths:
+        wide.append(np.exp(-squares / (4 * h * h)) @ weights)
+        terms = np.exp(-squares / (2 * h * h))
+        for i, own in enumerate(skip):
+            if own >= 0:
+                terms[i, own] = 0.0
+        narrow.append(terms @ weights)
+    return np.array(wide), np.array(narrow)
+
+
+def box_gap(query, low, high):
+    """Squared distance of a point to a box."""
+    return sum(max(a - q, q - b, 0.0) ** 2 for q, a, b in zip(query, low, high, strict=True))
+
+
+# ------------------------------------------------------------ kernel density: what fills the state
+def fill_kernel_sums(kind, shape, queries, rows, skip, factor, extra, state, vectors):
+    """Twin of the loop over all pairs, with the queries taken by the hundred."""
+    for first in range(0, len(queries), 100):
+        part = slice(first, first + 100)
+        own = skip[part, None] == np.arange(rows.coordinates.shape[1])
+        squares = cdist(queries[part], rows.coordinates.T, "sqeuclidean")
+        if kind == loops.PAIRS:
+            _fill_pairs(squares, own, rows.weights, extra[0], state[part])
+            continue
+        u = squares * factor * (rows.scales if len(rows.scales) else 1.0)
+        if kind == loops.COMPACT:
+            _fill_compact(shape, np.where(own, np.inf, u), rows.weights, extra, state[part])
+            continue
+        u = np.sqrt(u) if shape == loops.EXPONENTIAL else u
+        u = np.where(own, np.inf, u + (rows.offsets if len(rows.offsets) else 0.0))
+        lowest = u.min(axis=1)
+        e = np.exp(np.where(np.isinf(lowest), 0.0, lowest)[:, None] - u)
+        state[part, 0] = lowest
+        if kind == loops.REFLECTED:
+            e = e * _with_images(queries[part], rows, factor, extra)
+        state[part, 1] = e.sum(axis=1)
+        if kind == loops.MOMENTS:
+            state[part, 2:] = np.stack([(e**2).sum(axis=1), (e**4).sum(axis=1),
+                                        (e * squares).sum(axis=1)], axis=1)
+        if kind == loops.GRADIENT:
+            e = e * (rows.scales if len(rows.scales) else 1.0)
+            vectors[part] = e @ rows.coordinates.T - e.sum(axis=1)[:, None] * queries[part]
+
+
+def _fill_pairs(squares, own, weights, bandwidths, state):
+    for k, h in enumerate(bandwidths):
+        e = np.exp(-squares / (4 * h**2))
+        state[:, 2 * k], state[:, 2 * k + 1] = e @ weights, np.where(own, 0.0, e**2) @ weights
+
+
+def _fill_compact(shape, u, weights, extra, state):
+    inside = u < 1
+    v = np.where(inside, u, 0.0)
+    profile = {loops.POWER: (1 - v) ** extra[0, 0], loops.LINEAR: 1 - np.sqrt(v),
+               loops.COSINE: np.cos(np.pi / 2 * np.sqrt(v))}[shape]
+    terms = np.where(inside, profile, 0.0) * weights
+    state[:] = np.stack([terms.sum(axis=1), (terms**2).sum(axis=1), inside.sum(axis=1)], axis=1)
+
+
+def _with_images(queries, rows, factor, edges):
+    """Kernel of a row and its images over that of the row alone, multiplied over the axes."""
+    product = 1.0
+    for axis in np.unique(edges[:, 0]):
+        q, x = queries[:, int(axis), None], rows.coordinates[int(axis)]
+        scales = rows.scales if len(rows.scales) else 1.0
+        product = product * (1 + sum(np.exp(-4 * factor * scales * (q - b) * (x - b))
+                                     for b in edges[edges[:, 0] == axis, 1]))
+    return product
+
+
+DENSITY_TWINS = {"kernel_sums": fill_kernel_sums}

@@ -24,6 +24,13 @@ TINY = {
         "many": 80, "landmarks": 20, "samples": 2, "scale": 10, "test_resamples": 9,
         "locations": (60,), "rounds": 1, "budget": 0.0,
     },
+    "density": {
+        "line": (200, 40), "plane": (200, 40), "five": (200, 40), "wide": (200, 40),
+        "compact": (200, 40), "line_grid": (200, 64), "plane_grid": (200, 16), "search": 60,
+        "candidates": 3, "maximize": 20, "isj": (100,), "loops": (700, 40),
+        "memory": ((60, 40), (120, 40)), "checked": 20, "rounds": 1, "budget": 0.0,
+        "exact_budget": 0.0,
+    },
 }  # fmt: skip
 
 
@@ -31,10 +38,10 @@ TINY = {
 def families(monkeypatch):
     """The families, with tiny samples."""
     monkeypatch.syspath_prepend(ROOT)
-    from benchmarks import divergence, goodness_of_fit, neighbors
+    from benchmarks import density, divergence, goodness_of_fit, neighbors
 
     found = {"neighbors": neighbors, "divergence": divergence,
-             "goodness_of_fit": goodness_of_fit}
+             "goodness_of_fit": goodness_of_fit, "density": density}
     for name, family in found.items():
         monkeypatch.setattr(family, "QUICK", replace(family.QUICK, **TINY[name]))
     return found
@@ -75,6 +82,30 @@ def test_goodness_of_fit(families, monkeypatch):
     assert len(power) == 10
     assert power[["power", "power_against"]].ge(0).all(axis=None)
     assert power["standard_error"].gt(0).all()
+
+
+def test_density(families, monkeypatch):
+    family = families["density"]
+    found = family.run(family.QUICK)
+    assert (found["ratio"] > 0).all()
+    exact = found[found["benchmark"].isin(["exact", "epanechnikov"])]
+    assert len(exact) == 23
+    assert exact["error"].lt(1e-12).all()
+    assert exact.loc[exact["against"].str.startswith("scipy"), "their_error"].lt(1e-11).all()
+    assert found.loc[found["benchmark"].eq("grid"), "error"].lt(1e-3).all()
+    assert found.loc[found["benchmark"].eq("loo_kl"), "error"].lt(1e-3).all()
+    assert found.loc[found["benchmark"].str.startswith("loop"), "error"].lt(1e-9).all()
+    assert found["target"].notna().sum() == 11
+
+
+def test_absent_grids_are_named(families, monkeypatch):
+    family = families["density"]
+    monkeypatch.setattr(family, "find_spec", lambda name: None)
+    found = family.table([family.grid, family.isj], family.QUICK)
+    absent = found["against"].str.startswith("KDEpy")
+    assert absent.sum() == 5
+    assert found.loc[absent, "note"].str.endswith("is not installed").all()
+    assert (found.loc[~absent, "ratio"] > 0).all()
 
 
 def test_stein_forms_agree_with_one_another(families):

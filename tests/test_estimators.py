@@ -18,8 +18,10 @@ import divest
 from divest import (
     AggregatedSteinTest,
     CompositeSteinTest,
+    ConditionalKernelDensity,
     DivergenceTwoSampleTest,
     FiniteSetSteinTest,
+    KernelDensity,
     KernelSteinTest,
     NearestNeighborDistanceDivergence,
     NearestNeighborRatioDivergence,
@@ -66,6 +68,12 @@ ESTIMATORS = [  # small instances of every public estimator; a test fails where 
     FiniteSetSteinTest(StandardNormal(), locations="optimized", n_locations=2, train_fraction=0.4,
                        n_resamples=9),
     CompositeSteinTest(NormalFamily(), n_resamples=9),
+    KernelDensity(),
+    KernelDensity(bandwidth=0.5, kernel="epanechnikov", algorithm="kd_tree"),
+    KernelDensity(bandwidth="scott", kernel="biweight", adaptive="abramson"),
+    KernelDensity(bandwidth="loo_kl", bounds=(-1e6, 1e6)),
+    ConditionalKernelDensity(),
+    ConditionalKernelDensity(bandwidth=(0.5, 0.5)),
 ]
 every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 
@@ -162,7 +170,8 @@ def test_two_samples_are_short_for_labelled_rows(estimator):
     assert outcome(separate) == outcome(settled(estimator).fit(X, y))
 
 
-@every
+@pytest.mark.parametrize("estimator", [e for e in ESTIMATORS if not hasattr(e, "score_samples")],
+                         ids=lambda e: type(e).__name__)
 def test_cross_validation_after_a_scaler(estimator):
     """With a scorer of the fitted result: not every estimator has a score on held-out rows."""
     def number(pipeline, X, y):
@@ -177,3 +186,13 @@ def test_cross_validation_after_a_scaler(estimator):
     result = alone.result_
     expected = getattr(result, "estimate", None) or result.statistic
     np.testing.assert_array_equal(scores["test_score"][0], expected)
+
+
+@pytest.mark.parametrize("estimator", [e for e in ESTIMATORS if hasattr(e, "score_samples")],
+                         ids=lambda e: type(e).__name__)
+def test_cross_validation_by_held_out_likelihood(estimator):
+    X, y = data()
+    pipeline = make_pipeline(StandardScaler(), settled(estimator))
+    scores = cross_validate(pipeline, X, X[:, 0] + y, cv=2, error_score="raise")["test_score"]
+    first = pipeline.fit(X[20:], X[20:, 0] + y[20:]).score(X[:20], X[:20, 0] + y[:20])
+    np.testing.assert_allclose(scores[0], first)

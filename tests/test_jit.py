@@ -37,6 +37,11 @@ def test_compiles_without_a_cache_where_none_can_be_written(requests):
     assert second == {"nogil": True, "error_model": "numpy"}
 
 
+def test_products_and_sums_may_be_fused_where_asked(requests):
+    assert _jit.fused_kernel(half)(3.0) == 1.5
+    assert [options["fastmath"] for options in requests] == [{"contract"}, {"contract"}]
+
+
 def test_other_errors_are_not_hidden(monkeypatch):
     def njit(function, **options):
         raise TypeError("not a function")
@@ -56,4 +61,5 @@ def test_every_loop_is_compiled_by_it(file):
                  if isinstance(node, ast.FunctionDef)]
     assert functions
     for function in functions:
-        assert [ast.unparse(decorator) for decorator in function.decorator_list] == ["kernel"]
+        assert [ast.unparse(decorator) for decorator in function.decorator_list] in (
+            ["kernel"], ["fused_kernel"])

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-_FILES = frozenset({"neighbors", "stein"})
+_FILES = frozenset({"binning", "density", "neighbors", "stein"})
 
 
 def __getattr__(name):

@@ -56,14 +56,15 @@ def writer(output: str, inputs: list[str], contents: Callable[[Any], dict[str, A
         raise Failure(f"no such folder: {path.parent}")
     if path.is_dir() or path in [Path(name).resolve() for name in inputs]:
         raise Failure(f"--output would overwrite {output}; choose another file")
-    return lambda result: _write_atomically(path, _rendered(result, FORMATS[suffix], contents))
+    return lambda result: write_atomically(
+        path, (_rendered(result, FORMATS[suffix], contents) + "\n").encode())
 
 
-def _write_atomically(path: Path, text: str) -> None:
-    """All of the text or none of it."""
+def write_atomically(path: Path, content: bytes) -> None:
+    """All of the content or none of it."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.write_text(text + "\n", encoding="utf-8")
+        partial.write_bytes(content)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

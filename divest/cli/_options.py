@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 FINDING = 1  # exit status
+PAIRS = ("--support", "--bounds")  # options whose value is two numbers
 
 
 class Failure(Exception):
@@ -30,7 +31,7 @@ def _joined(words: Sequence[str]) -> list[str]:
     """``--support -1,1`` as one word; argparse takes what starts with a minus for an option."""
     found: list[str] = []
     for word in words:
-        if found and found[-1] == "--support" and word.startswith("-") and "," in word:
+        if found and found[-1] in PAIRS and word.startswith("-") and "," in word:
             found[-1] += f"={word}"
         else:
             found.append(word)

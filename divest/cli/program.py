@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from divest.cli._compare import add_compare
+from divest.cli._density import add_density
 from divest.cli._gof import add_gof
 from divest.cli._options import Failure, Parser
 
@@ -53,9 +54,10 @@ def _parser() -> Parser:
     from divest import __version__
 
     parser = Parser(prog="divest", description="How far apart are two distributions, does a model "
-                    "fit, and is there enough data to say so?")
+                    "fit, what density did a sample come from, and is there enough data to say so?")
     parser.add_argument("--version", action="version", version=f"divest {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_compare(commands)
     add_gof(commands)
+    add_density(commands)
     return parser

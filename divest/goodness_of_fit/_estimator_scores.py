@@ -1,4 +1,4 @@
-"""Density estimates of scikit-learn and statsmodels as models.
+"""Density estimates of divest, scikit-learn and statsmodels as models.
 
 ``Estimator.score`` of scikit-learn is a mean log likelihood, and ``Model.score`` of statsmodels a
 derivative in the parameters: neither is the gradient in x, so these objects are recognised here,
@@ -7,6 +7,7 @@ before anything asks them for a score.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,17 +29,33 @@ def sklearn_model(model: Any) -> ScoreModel | None:
     from sklearn.neighbors import KernelDensity
 
     name = type(model).__name__
+    if callable(getattr(model, "score_function", None)):  # divest.KernelDensity
+        return _own_density(model, name)
     if not isinstance(model, (GaussianMixture, BayesianGaussianMixture, KernelDensity)):
         raise TypeError(
             f"{name}.score is not the gradient of a log density in x. Of scikit-learn, pass a "
             "fitted GaussianMixture, BayesianGaussianMixture or KernelDensity (of a search: its "
             "best_estimator_), else a function of your own for the score.")
+    _require_fitted(model, name)
+    return _kernel_density(model) if isinstance(model, KernelDensity) else _mixture(model)
+
+
+def _require_fitted(model: Any, name: str) -> None:
     try:
         check_is_fitted(model)
     except NotFittedError:
         raise NotFittedError(f"this {name} is not fitted, so it has no density yet; call fit on "
                              "rows other than those to be tested.") from None
-    return _kernel_density(model) if isinstance(model, KernelDensity) else _mixture(model)
+
+
+def _own_density(model: Any, name: str) -> ScoreModel:
+    """A density estimate that knows the gradient of its logarithm."""
+    _require_fitted(model, name)
+    d = model.n_features_in_
+    model.score_function(np.zeros((1, d)))  # refuses kernels and edges that have no score
+    density = SimpleNamespace(score=model.score_function, log_density=model.score_samples,
+                              sample=model.sample)
+    return _whole_space(density, name, d)
 
 
 def _mixture(model: Any) -> ScoreModel:

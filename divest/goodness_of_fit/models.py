@@ -49,6 +49,7 @@ def as_score_model(model: Any = None, *, log_density: Callable[..., Any] | None 
         * a frozen distribution of scipy.stats: univariate continuous (for one column, or, with
           arrays of parameters, for as many independent columns), ``multivariate_normal``,
           ``multivariate_t``; or a ``gaussian_kde``;
+        * a fitted `divest.KernelDensity` with the Gaussian kernel and without bounds;
         * a fitted ``GaussianMixture``, ``BayesianGaussianMixture`` or ``KernelDensity`` (kernels
           gaussian and exponential) of scikit-learn;
         * a fitted ``KDEUnivariate`` or ``KDEMultivariate`` of statsmodels with Gaussian kernels;

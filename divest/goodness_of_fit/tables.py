@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from divest._results import TrustWarning
-from divest._samples import as_frame, as_numbers
+from divest._samples import as_frame, as_numbers, numeric_columns
 from divest._validation import check_finite, check_integer, check_number, check_option
 from divest.goodness_of_fit._stein_test import LARGEST
 from divest.goodness_of_fit.composite import CompositeSteinTest
@@ -111,7 +111,9 @@ def fit_report(X: Any, model: Any, *, columns: Iterable[str] | None = None,
     check_number("level", level, 0, 0.5)
     check_option("shuffle", shuffle, (True, False))
     check_integer("n_worst", n_worst, 0)
-    table, left_out = _numeric_columns(as_frame(X, "X"), columns)
+    frame = as_frame(X, "X")
+    names, left_out = numeric_columns(frame, columns, "the model is one of numbers")
+    table = frame[names]
     sample, kept = _complete_rows(table)
     if shuffle:
         order = np.random.default_rng(0).permutation(len(sample))
@@ -179,33 +181,6 @@ def _in_each_column(model: Any, d: int) -> ScoreModel:
     repeated = distribution(*(np.full(d, value) for value in model.args),
                             **{name: np.full(d, value) for name, value in named.items()})
     return replace(as_score_model(repeated), name=f"{known.name} in each column")
-
-
-def _numeric_columns(frame: pd.DataFrame, columns: Iterable[str] | None
-                     ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The columns to test, and the names of those left out."""
-    if columns is None:
-        numeric = [name for name in frame.columns if _holds_numbers(frame[name])]
-        if not numeric:
-            raise ValueError("X has no column of numbers; it has "
-                             f"{', '.join(map(str, frame.columns))}.")
-        return frame[numeric], tuple(str(c) for c in frame.columns if c not in numeric)
-    names = [columns] if isinstance(columns, str) else list(columns)
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"columns must name different columns, got {names!r}.")
-    if missing := [str(c) for c in names if c not in frame.columns]:
-        raise ValueError(f"X has no column {', '.join(missing)}; it has "
-                         f"{', '.join(map(str, frame.columns))}.")
-    if text := [str(c) for c in names if not _holds_numbers(frame[c])]:
-        raise ValueError(f"the model is one of numbers, and these columns hold none: "
-                         f"{', '.join(text)}.")
-    return frame[names], ()
-
-
-def _holds_numbers(values: pd.Series) -> bool:
-    kind = pd.api.types
-    return (kind.is_numeric_dtype(values) and not kind.is_bool_dtype(values)
-            and not kind.is_complex_dtype(values) and bool(values.notna().any()))
 
 
 def _complete_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:

@@ -1,6 +1,7 @@
 """Figures of comparisons, tests and estimates; each function draws on one Axes and returns it."""
 
 from divest.plotting.comparison import plot_comparison
+from divest.plotting.density import plot_density, plot_regimes
 from divest.plotting.divergence import plot_path
 from divest.plotting.goodness_of_fit import (
     plot_bandwidth_curve,
@@ -12,8 +13,10 @@ from divest.plotting.hypothesis import plot_null_distribution
 __all__ = [
     "plot_bandwidth_curve",
     "plot_comparison",
+    "plot_density",
     "plot_influence",
     "plot_null_distribution",
     "plot_path",
+    "plot_regimes",
     "plot_witness",
 ]

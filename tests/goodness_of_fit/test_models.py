@@ -18,6 +18,7 @@ from statsmodels.api import OLS
 from statsmodels.nonparametric.kde import KDEUnivariate
 from statsmodels.nonparametric.kernel_density import KDEMultivariate
 
+import divest
 from divest.goodness_of_fit import (
     OutOfSupportError,
     ScoreModel,
@@ -262,6 +263,30 @@ def test_object_with_a_score():
 def test_support_may_be_a_method():
     model = SimpleNamespace(score=gaussian_score, support=lambda: (0.0, np.inf))
     assert as_score_model(model).bounded
+
+
+@pytest.mark.parametrize("settings", [{"bandwidth": 0.6}, {"whiten": "full"},
+                                      {"bandwidth": 0.5, "adaptive": "abramson"}])
+def test_own_density_estimate(rng, settings):
+    X, Q = rng.normal(size=(200, 2)), rng.normal(size=(9, 2))
+    density = divest.KernelDensity(**settings).fit(X)
+    model = as_score_model(density)
+    assert check_score(model, Q) < 1e-6
+    assert_allclose(model.log_density(Q), density.score_samples(Q))
+    assert model.sample(7, 0).shape == (7, 2)
+    assert (model.n_features, model.name) == (2, "KernelDensity")
+
+
+@pytest.mark.parametrize("settings", [{"kernel": "tophat"}, {"bounds": (-10, 10)}])
+def test_own_density_estimate_without_a_score(rng, settings):
+    density = divest.KernelDensity(bandwidth=2.0, **settings).fit(rng.normal(size=(99, 1)))
+    with pytest.raises(ValueError, match="score_function"):
+        as_score_model(density)
+
+
+def test_own_density_estimate_that_is_not_fitted():
+    with pytest.raises(NotFittedError, match="not fitted"):
+        as_score_model(divest.KernelDensity())
 
 
 def test_score_function_and_its_log_density(rng):

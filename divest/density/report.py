@@ -1,0 +1,309 @@
+"""What density do the rows of a table come from? An estimate, reported."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from math import nan
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from divest._results import TrustWarning
+from divest._samples import as_frame, as_numbers, numeric_columns
+from divest._validation import check_finite
+from divest.density._support import check_bounds, refuse_outside
+from divest.density.kernel_density import KernelDensity
+from divest.density.regimes import RegimeResult, regime_of
+
+_MOST_QUERIED = 2_000  # rows at which the regime is looked up
+_MOST_LEFT_OUT = 20_000  # rows up to which each is left out once
+
+
+@dataclass(frozen=True, eq=False)
+class DensityReport:
+    """What `density_report` found.
+
+    Attributes
+    ----------
+    estimator : KernelDensity
+        The fitted estimate.
+    columns : DataFrame
+        One row per column: column, and bandwidth in its units (the standard deviation of the
+        Gaussian kernel).
+    regimes : RegimeResult
+        Regimes at the rows, each without itself; at 2,000 of them, spread evenly, where there are
+        more.
+    loo_log_likelihood : float
+        Mean log density of the rows, each under the estimate from all others; NaN with bounds,
+        where no two rows differ, and for more than 20,000 rows.
+    n_rows, n_dropped : int
+        Rows that were used, and rows with missing values, which were left out.
+    names, left_out : tuple of str
+        Columns of the density, and those left out because they do not hold numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from divest.density import density_report
+    >>> rows = np.random.default_rng(0).normal(size=(200, 2))
+    >>> report = density_report(pd.DataFrame(rows, columns=["a", "b"]), bandwidth="loo_kl")
+    >>> report.trusted, report.rule
+    (True, 'loo_kl')
+    >>> report.columns["column"].tolist()
+    ['a', 'b']
+    """
+
+    estimator: KernelDensity
+    columns: pd.DataFrame
+    regimes: RegimeResult
+    loo_log_likelihood: float
+    n_rows: int
+    n_dropped: int
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def rule(self) -> str:
+        """Who chose the bandwidth.
+
+        Returns
+        -------
+        str
+            The name of a rule, never "auto"; "given" for a number.
+        """
+        chosen = self.estimator.selector_
+        return "given" if chosen is None else chosen.rule
+
+    @property
+    def diagnostics(self) -> pd.DataFrame:
+        """Reasons to trust the estimate, or not to.
+
+        Returns
+        -------
+        DataFrame
+            Columns name, value, threshold, passed and advice.
+        """
+        return self.estimator.diagnostics_
+
+    @property
+    def trusted(self) -> bool:
+        """Whether every diagnostic passed.
+
+        Returns
+        -------
+        bool
+            False where the density is doubtful.
+        """
+        return bool(self.diagnostics["passed"].all())
+
+    @property
+    def verdict(self) -> str:
+        """The answer in a sentence.
+
+        Returns
+        -------
+        str
+            Whether the estimate can be trusted.
+        """
+        failed = self.diagnostics.loc[~self.diagnostics["passed"], "name"].tolist()
+        if failed:
+            return f"The density is doubtful because of {' and '.join(failed)}: see the advice."
+        return "The density can be trusted, as far as its diagnostics can tell."
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per column of the density; what holds for all of them is repeated.
+
+        Returns
+        -------
+        DataFrame
+            Columns column, bandwidth, rule, kernel, n_rows, n_dropped, effective_size,
+            loo_log_likelihood, boundary_mass, the share of rows in each regime, and trusted.
+        """
+        shared = {"rule": self.rule, "kernel": self.estimator.kernel, **self._estimate(),
+                  **self.regimes.shares, "trusted": self.trusted}
+        return self.columns.assign(**shared)
+
+    def summary(self) -> str:
+        """Verdict, estimate, bandwidths, regimes and advice as text.
+
+        Returns
+        -------
+        str
+            Text to print.
+        """
+        parts = [*_opening(self), self.verdict, ""]
+        for title, table in _tables(self):
+            parts += [title, table.to_string(index=False, float_format=lambda x: f"{x:.5g}",
+                                             na_rep="-"), ""]
+        return "\n".join([*parts, *_notes(self)])
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        tables = "".join(f"<p>{escape(title)}</p>{table.to_html(index=False)}"
+                         for title, table in _tables(self))
+        notes = "".join(f"<li>{escape(line)}</li>" for line in _notes(self))
+        return (f"<p>{escape(' '.join(_opening(self)))}</p><p><b>{escape(self.verdict)}</b></p>"
+                f"{tables}<ul>{notes}</ul>")
+
+    def _estimate(self) -> dict[str, Any]:
+        """What holds for the whole estimate."""
+        return {"n_rows": self.n_rows, "n_dropped": self.n_dropped,
+                "effective_size": self.estimator.effective_size_,
+                "loo_log_likelihood": self.loo_log_likelihood,
+                "boundary_mass": self.estimator.boundary_mass_}
+
+
+def density_report(X: Any, *, columns: Iterable[str] | None = None, weights: str | None = None,
+                   **parameters: Any) -> DensityReport:
+    """Estimate the joint density of the columns of a table, and say whether to trust it.
+
+    Parameters
+    ----------
+    X : DataFrame or array-like of shape (n, d)
+        The table. Rows with a missing value in a column that is used are left out, and counted.
+    columns : list of str, optional
+        Columns of the density; by default all that hold numbers.
+    weights : str, optional
+        The column that holds the weights of the rows.
+    **parameters : dict
+        Parameters of `KernelDensity`, such as `bandwidth` and `bounds`.
+
+    Returns
+    -------
+    DensityReport
+        Verdict, bandwidths, and the fitted estimate.
+
+    Raises
+    ------
+    TypeError
+        When `parameters` holds an unknown name.
+    ValueError
+        When a parameter or the data are not valid, no column holds numbers, or rows lie outside
+        the bounds; the error counts rows of `X` from 0.
+
+    Warns
+    -----
+    TrustWarning
+        When a diagnostic fails.
+
+    See Also
+    --------
+    KernelDensity : The estimate itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from divest.density import density_report
+    >>> table = pd.DataFrame({"wait": np.random.default_rng(0).exponential(size=300)})
+    >>> report = density_report(table, bounds=(0, None))
+    >>> print(report.verdict)
+    The density can be trusted, as far as its diagnostics can tell.
+    """
+    table = as_frame(X, "X")
+    numbers, weight, left_out = _numbers(table, columns, weights)
+    kept = numbers.notna().all(axis=1).to_numpy() & ~np.isnan(weight)
+    if not kept.any():
+        raise ValueError("every row of X has a missing value in a column that is used; name other "
+                         "columns.")
+    low, high = check_bounds(parameters.get("bounds"), numbers.shape[1])
+    complete = np.where(kept[:, None], numbers, np.nan)
+    refuse_outside(complete, low, high, list(numbers.columns))
+    estimator = KernelDensity(**parameters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrustWarning)  # said below, of the report
+        estimator.fit(numbers[kept], sample_weight=weight[kept] if weights else None)
+    report = DensityReport(
+        estimator, _bandwidths(estimator, numbers.columns), _regimes(estimator),
+        _leave_one_out(estimator), estimator.n_samples_, int((~kept).sum()),
+        tuple(numbers.columns), left_out)
+    if not report.trusted:
+        warnings.warn(f"density_report: {report.verdict}", TrustWarning, stacklevel=2)
+    return report
+
+
+# ------------------------------------------------------------ the table
+def _numbers(table: pd.DataFrame, columns: Iterable[str] | None, weights: str | None
+             ) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...]]:
+    """The columns as floats, the weights (1 where none are named), and the names left out."""
+    if weights is not None:
+        numeric_columns(table, [weights], "weights are numbers")
+        if columns is not None and weights in ([columns] if isinstance(columns, str) else columns):
+            raise ValueError(f"columns must not name that of the weights, {weights!r}.")
+    names, left_out = numeric_columns(
+        table if weights is None else table.drop(columns=weights), columns,
+        "a density is one of numbers")
+    numbers = pd.DataFrame({str(name): as_numbers(table[name]) for name in names})
+    weight = np.ones(len(table)) if weights is None else as_numbers(table[weights])
+    for name, values in [*numbers.items(), (weights, weight)]:
+        check_finite(np.nan_to_num(np.asarray(values), posinf=np.inf, neginf=-np.inf)[:, None],
+                     "X", [name])
+    return numbers, weight, left_out
+
+
+# ------------------------------------------------------------ the estimate
+def _bandwidths(estimator: KernelDensity, names: Iterable[str]) -> pd.DataFrame:
+    """Bandwidth of each column, in its units."""
+    units = estimator._fitted.units
+    return pd.DataFrame({"column": list(names), "bandwidth": units.spread})
+
+
+def _regimes(estimator: KernelDensity) -> RegimeResult:
+    """Regimes at the rows, or at some of them spread evenly."""
+    points = estimator._fitted.points
+    own = np.arange(0, points.n, -(-points.n // _MOST_QUERIED))
+    return regime_of(points, points.rows[own], unit=estimator.bandwidth_factor_, skip=own,
+                     n_jobs=estimator.n_jobs)
+
+
+def _leave_one_out(estimator: KernelDensity) -> float:
+    """Mean log density of the rows, each left out; NaN where there is none, or it takes long."""
+    fitted = estimator._fitted
+    if fitted.box is not None or fitted.points.n > _MOST_LEFT_OUT:
+        return nan
+    if not np.ptp(fitted.points.rows, axis=0).any():
+        return nan
+    return estimator.loo_log_likelihood()
+
+
+# ------------------------------------------------------------ the text
+def _opening(report: DensityReport) -> list[str]:
+    """What was estimated from what."""
+    columns = ", ".join(report.names[:5]) + (" ..." if len(report.names) > 5 else "")
+    count = f"{len(report.names)} column{'s' if len(report.names) > 1 else ''}"
+    lines = [f"Density of {report.n_rows} rows of {count} ({columns})."]
+    if report.n_dropped:
+        lines.append(f"Rows left out because of missing values: {report.n_dropped}.")
+    if report.left_out:
+        lines.append("Columns left out because they hold no numbers: "
+                     f"{', '.join(report.left_out)}.")
+    return lines
+
+
+def _tables(report: DensityReport) -> list[tuple[str, pd.DataFrame]]:
+    """What is shown, each with a title."""
+    estimate = {"rule": report.rule, "kernel": report.estimator.kernel, **report._estimate()}
+    shares = {name: share for name, share in report.regimes.shares.items()
+              if name != "empty" or share}
+    return [("Estimate (loo_log_likelihood: mean in nats, each row left out once)",
+             pd.DataFrame([estimate]).drop(columns="n_dropped")),
+            ("Bandwidths, in the units of the columns", report.columns),
+            ("Share of the rows where the estimate rests on fewer than five others (condensed), "
+             "has heavy tails, or is normal (clt)", pd.DataFrame([shares]))]
+
+
+def _notes(report: DensityReport) -> list[str]:
+    """Advice of the failed diagnostics."""
+    failed = report.diagnostics[~report.diagnostics["passed"]]
+    if failed.empty:
+        return [f"All {len(report.diagnostics)} diagnostics passed: nothing speaks against "
+                "trusting this."]
+    return [f"Doubtful: {row.name} = {row.value:.3g}: {row.advice}."
+            for row in failed.itertuples(index=False)]
