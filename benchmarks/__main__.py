@@ -2,10 +2,11 @@
 
 import argparse
 
-from benchmarks import density, divergence, goodness_of_fit, neighbors
+from benchmarks import density, divergence, goodness_of_fit, neighbors, sample_complexity
 
 FAMILIES = {"neighbors": neighbors, "divergence": divergence,
-            "goodness_of_fit": goodness_of_fit, "density": density}
+            "goodness_of_fit": goodness_of_fit, "density": density,
+            "sample_complexity": sample_complexity}
 
 
 def main(arguments=None):

@@ -31,8 +31,8 @@ for failed in plain.diagnostics_.query("not passed").itertuples():
     print(f"{failed.name} = {failed.value:.1f}: {failed.advice}")
 
 # %%
-# With ``bounds`` the mass beyond the edge is reflected, and the rule "isj", which is the default for
-# one column, knows that the density goes on there as in a mirror.
+# With ``bounds`` the mass beyond the edge is reflected, and the rule "isj", the default for one
+# column, knows that the density goes on there as in a mirror.
 
 density = KernelDensity(bounds=(0, None)).fit(excess)
 ax = plot_density(density)

@@ -347,6 +347,7 @@ def fill_kernel_sums(kind, shape, queries, rows, skip, factor, extra, state, vec
             continue
         u = squares * factor * (rows.scales if len(rows.scales) else 1.0)
         if kind == loops.COMPACT:
+            u = squares / extra[0, 1] * (rows.scales if len(rows.scales) else 1.0)
             _fill_compact(shape, np.where(own, np.inf, u), rows.weights, extra, state[part])
             continue
         u = np.sqrt(u) if shape == loops.EXPONENTIAL else u

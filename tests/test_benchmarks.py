@@ -31,6 +31,10 @@ TINY = {
         "memory": ((60, 40), (120, 40)), "checked": 20, "rounds": 1, "budget": 0.0,
         "exact_budget": 0.0,
     },
+    "sample_complexity": {
+        "columns": 2, "rows": 200, "draws": 2000, "transport": 40, "symmetric": 20, "report": 60,
+        "experts": 60, "rounds": 1, "budget": 0.0,
+    },
 }  # fmt: skip
 
 
@@ -38,10 +42,11 @@ TINY = {
 def families(monkeypatch):
     """The families, with tiny samples."""
     monkeypatch.syspath_prepend(ROOT)
-    from benchmarks import density, divergence, goodness_of_fit, neighbors
+    from benchmarks import density, divergence, goodness_of_fit, neighbors, sample_complexity
 
     found = {"neighbors": neighbors, "divergence": divergence,
-             "goodness_of_fit": goodness_of_fit, "density": density}
+             "goodness_of_fit": goodness_of_fit, "density": density,
+             "sample_complexity": sample_complexity}
     for name, family in found.items():
         monkeypatch.setattr(family, "QUICK", replace(family.QUICK, **TINY[name]))
     return found
@@ -96,6 +101,22 @@ def test_density(families, monkeypatch):
     assert found.loc[found["benchmark"].eq("loo_kl"), "error"].lt(1e-3).all()
     assert found.loc[found["benchmark"].str.startswith("loop"), "error"].lt(1e-9).all()
     assert found["target"].notna().sum() == 11
+
+
+def test_sample_complexity(families, monkeypatch):
+    family = families["sample_complexity"]
+    monkeypatch.setattr(family, "find_spec", lambda name: None)
+    found = family.run(family.QUICK).set_index(["benchmark", "against"])
+    absent = found.index.get_level_values("against") == "POT emd2"
+    assert absent.sum() == 1
+    assert (found.loc[absent, "note"] == "POT emd2 is not installed").all()
+    assert (found.loc[~absent, "ratio"] > 0).all()
+    draws = found.loc[("p-n criterion, p = 5", "numpy tensor")]
+    assert 0 < draws["error"] < 0.3
+    assert 0 < draws["their_error"] < 0.3
+    transport = found[[name.startswith("W1") for name, _ in found.index] & ~absent]
+    assert len(transport) == 2
+    assert transport["error"].lt(1e-12).all()
 
 
 def test_absent_grids_are_named(families, monkeypatch):

@@ -56,7 +56,7 @@ def run(kind, kernel, queries, rows, h, columns, weights=None, local=None, skip=
     if kind not in (loops.COMPACT, loops.PAIRS):
         state[:, 0] = np.inf
     vectors = np.zeros((m, d if kind == loops.GRADIENT else 0))
-    extra = np.array([[float(POWERS.get(kernel, 0))]]) if extra is None else extra
+    extra = np.array([[float(POWERS.get(kernel, 0)), h**2]]) if extra is None else extra
     skip = np.full(m, -1) if skip is None else skip
     loops.kernel_sums(kind, SHAPES[kernel], queries, points, skip, factor, extra, state, vectors)
     return state, vectors, unit
@@ -353,7 +353,8 @@ def test_the_twin_of_the_whole_loop(rng, kind, kernel, weighted, local):
     points, _ = packed(X, **options(rng, n, weighted, local and kind != "PAIRS"))
     skip = own_rows(queries, kind != "REFLECTED")
     extra = {"REFLECTED": np.array([[0, 0.0], [0, 4.0], [1, 0.0]]),
-             "PAIRS": np.array([[0.1, 0.3, 2.0]])}.get(kind, np.array([[POWERS.get(kernel, 0)]]))
+             "PAIRS": np.array([[0.1, 0.3, 2.0]]),
+             }.get(kind, np.array([[POWERS.get(kernel, 0), 1 / 1.3]]))
     sums, ways = [], []
     for loop in (loops.kernel_sums, plain.fill_kernel_sums):
         state = np.zeros((len(queries), len(powers)))

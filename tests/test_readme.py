@@ -45,7 +45,7 @@ def test_comparison_of_outputs(shown, printed, same):
 def test_there_are_two_commands_one_installs_and_runs_one_installs_and_tests():
     run, test = COMMANDS
     assert run.startswith("pip install -e . && divest compare examples/data/")
-    assert test == 'pip install -e ".[test]" && pytest'
+    assert test == 'pip install -e ".[test]" && pytest -n auto'
 
 
 def test_command_prints_what_is_shown(monkeypatch, capsys):

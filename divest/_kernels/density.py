@@ -68,7 +68,7 @@ def kernel_sums(kind, shape, queries, rows, skip, factor, extra, state, vectors)
     GRADIENT    state (m, 2) as VALUES; vectors (m, d): sums of e times scale times (z - q)
     REFLECTED   state (m, 2) as VALUES, of the kernel folded at edges; `extra` (k, 2): axis, place
     COMPACT     state (m, 3): sum of weight times kernel, of its squares, and how many rows count;
-                `extra` (1, 1) is the power of POWER
+                `extra` (1, 2) is the power of POWER and the squared bandwidth, 1 / `factor`
     PAIRS       state (m, 2 b): for each bandwidth in `extra` (1, b), sums of weight times
                 exp(-r^2 / 4h^2), own row included, and of weight times exp(-r^2 / 2h^2) without it
 
@@ -201,7 +201,7 @@ def products(queries, squares, b, block, tile):
         for j in range(size):
             row[j] = own + squares[left + j] - 2.0 * row[j]
         for j in range(size):  # small differences of large numbers
-            if row[j] < CANCELLED * (own + squares[left + j]):
+            if not row[j] >= CANCELLED * (own + squares[left + j]):  # or a square overflows
                 row[j] = distance(queries[i], block, j)
 
 
@@ -221,7 +221,7 @@ def add_block(kind, shape, query, rows, b, bound, size, block, skip, factor, ext
     left = b * BLOCK
     skip = skip - left if left <= skip < left + size else -1
     if kind == COMPACT:
-        add_compact(shape, rows, left, size, skip, factor, extra[0, 0], work, state)
+        add_compact(shape, rows, left, size, skip, extra, work, state)
     elif kind == PAIRS:
         add_pairs(rows, left, size, skip, extra[0], work, state)
     else:
@@ -244,7 +244,8 @@ def add_block(kind, shape, query, rows, b, bound, size, block, skip, factor, ext
 @kernel
 def add_equal(kind, bound, size, factor, squares, e, spare, state, vector):
     """What `add_block` does for equal Gaussian kernels, with fewer arrays to hand over."""
-    terms(kind, bound, size, factor, squares, e, spare, state, vector)
+    if not terms(kind, bound, size, factor, squares, e, spare, state, vector):
+        return
     if kind == MOMENTS:
         add_moments(squares, e, size, state)
     else:
@@ -257,7 +258,7 @@ def terms(kind, bound, size, multiple, u, e, spare, state, vector):
 
     Returns whether there are any: not where the only row is the query itself.
     """
-    if bound < state[0] - SLACK:
+    if state[0] == np.inf or bound < state[0] - SLACK:
         lowest = smallest(u, size) * multiple
         if lowest == np.inf:
             return False
@@ -401,12 +402,12 @@ def add_reflected(query, scales, left, size, block, factor, edges, work, state):
 
 
 @kernel
-def add_compact(shape, rows, left, size, skip, factor, power, work, state):
+def add_compact(shape, rows, left, size, skip, extra, work, state):
     """Sums of weight times kernel, of its squares, and of the rows nearer than the bandwidth."""
     u, e = work[0], work[1]
-    whole = int(power)
+    whole, square = int(extra[0, 0]), extra[0, 1]
     for j in range(size):
-        u[j] *= factor
+        u[j] /= square  # a quotient of equal numbers is 1, on the edge
     if len(rows.scales):
         for j in range(size):
             u[j] *= rows.scales[left + j]

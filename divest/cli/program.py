@@ -10,6 +10,7 @@ from divest.cli._compare import add_compare
 from divest.cli._density import add_density
 from divest.cli._gof import add_gof
 from divest.cli._options import Failure, Parser
+from divest.cli._plan import add_plan
 
 ERROR = 2  # exit status
 
@@ -60,4 +61,5 @@ def _parser() -> Parser:
     add_compare(commands)
     add_gof(commands)
     add_density(commands)
+    add_plan(commands)
     return parser

@@ -129,11 +129,16 @@ def log_reflected_mass(Z: np.ndarray, low: np.ndarray, high: np.ndarray,
 def log_renormalized_mass(Z: np.ndarray, low: np.ndarray, high: np.ndarray,
                           weights: np.ndarray | None = None) -> float:
     """Logarithm of the integral of the "renormalize" estimate, for any number of axes."""
+    return _log_mean(log_renormalized_rows(Z, low, high), weights)
+
+
+def log_renormalized_rows(Z: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Logarithm of what each row gives to that integral (n,)."""
     logs = np.zeros(len(Z))
     for z, a, b in zip(Z.T, low, high, strict=True):
         if np.isfinite(a) or np.isfinite(b):
             logs += np.log(_renormalized_row_mass(np.minimum(z - a, b - z), b - a))
-    return _log_mean(logs, weights)
+    return logs
 
 
 def _log_mean(logs: np.ndarray, weights: np.ndarray | None) -> float:
@@ -240,15 +245,6 @@ def folded(draws: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         elif np.isfinite(b):
             x[:] = b - np.abs(b - x)
     return np.clip(out, low, high)
-
-
-def one_fold_away(draws: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Which draws of the plain estimate one reflection per axis brings into the box.
-
-    Only these, folded, follow the "reflect" estimate with one image per edge; others are drawn
-    again. All of them pass unless the box is narrow.
-    """
-    return inside(draws, 2 * low - high, 2 * high - low)
 
 
 def renormalized_accept(draws: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -22,13 +22,19 @@ MOST_COMPARED = 5000  # rows up to which the other rule is tried, too
 def condensed_share(points: PointSet, bandwidth: float = 1.0, *, n_jobs: int | None = None,
                     of: str = "the density") -> Diagnostic:
     """Share of the rows, each without itself, that fewer than five others speak for."""
+    if points.n == 1:
+        return _condensed(1.0, of)
     wanted = np.clip(MOST_PAIRS / points.n, FEWEST_CHECKED, MOST_CHECKED)
     own = np.arange(0, points.n, ceil(points.n / wanted))
     unclear = own[near_mass(points, own, bandwidth) < FEWEST]  # n_eff is at least that
     rows = effective_rows(points, points.rows[unclear], bandwidth, skip=unclear, n_jobs=n_jobs)
     share = float(np.sum(rows.n_eff < FEWEST)) / len(own)
+    return _condensed(share, of)
+
+
+def _condensed(share: float, of: str) -> Diagnostic:
     return Diagnostic("condensed_share", share, 0.2, share <= 0.2,
-                      f"at so many rows one or two neighbours decide {of}, which is a handful of "
+                      f"at so many rows fewer than five others decide {of}, which is a handful of "
                       "rows in disguise; use fewer columns, more rows or a larger bandwidth")
 
 
@@ -62,12 +68,9 @@ def _n_distinct(rows: np.ndarray) -> int:
     return 1 + int((ordered[1:] != ordered[:-1]).any(axis=1).sum())
 
 
-def selector_ratio(chosen: Selection, rows: np.ndarray, weights: np.ndarray | None,
-                   n_jobs: int | None = None) -> Diagnostic:
-    """The bandwidth of the likelihood over that of least squares; one of them is known."""
-    likely = chosen.rule == "loo_kl"
-    other = select("lscv" if likely else "loo_kl", rows, weights, n_jobs=n_jobs).bandwidth
-    ratio = chosen.bandwidth / other if likely else other / chosen.bandwidth
+def selector_ratio(likeliest: Selection, least_squares: Selection) -> Diagnostic:
+    """The bandwidth of the likelihood over that of least squares."""
+    ratio = likeliest.bandwidth / least_squares.bandwidth
     return Diagnostic("selector_ratio", ratio, 1.75, ratio <= 1.75,
                       "the bandwidth that suits rows far out is much wider than the one that suits "
                       "the bulk: heavy tails or outliers; use adaptive='abramson', or transform "

@@ -9,6 +9,7 @@ import numpy as np
 
 from divest._neighbors import NeighborIndex
 from divest.density import _boundary
+from divest.density._boxed_draws import reflected_draws, renormalized_draws
 from divest.density._grid import DensityGrid
 from divest.density._profiles import coordinate_variance, draw_noise, log_normalizer
 from divest.density._rounding import unrounded
@@ -68,7 +69,7 @@ class FittedDensity:
         """Logarithm of the size of the density (m,), and its sign."""
         Q = self.units.to_units(X)
         if self.tree is not None:
-            return self.tree.score_samples(Q) - self.units.log_volume, 1.0
+            return self.tree.score_samples(Q / self.units.held) - self.units.log_volume, 1.0
         if self.grid is not None:
             found, good = self.grid.at(Q)
             rest = self.inside(Q) & ~good
@@ -147,7 +148,7 @@ class FittedDensity:
         first[at[::-1]] = np.arange(len(at))[::-1]
         weights = np.bincount(at, self.points.weights)
         local = None if self.points.local is None else self.points.local[first]
-        points = PointSet(rows[first], weights, local, self.points.kernel)
+        points = PointSet(rows[first], weights, local, self.points.kernel, self.points.unit)
         logs = log_sums(points, points.rows, skip=np.arange(count), n_jobs=self.n_jobs)
         return float(weights @ (logs - np.log1p(-weights)) - self.log_constant)
 
@@ -170,39 +171,27 @@ class FittedDensity:
         """Draws (n, d) in data units."""
         if self.box is None:
             return self.units.to_data(self._plain_draws(n, rng, shrink))
-        kept: list[np.ndarray] = []
-        missing = n
-        while missing:
-            draws = self._kept(self._plain_draws(2 * missing + 64, rng, shrink), rng)[:missing]
-            kept.append(draws)
-            missing -= len(draws)
-        return self.units.to_data(np.concatenate(kept))
+        draws = reflected_draws if self.box.boundary == "reflect" else renormalized_draws
+        return self.units.to_data(draws(self.points, self.box.low, self.box.high, n, rng))
 
     def _plain_draws(self, n: int, rng: Any, shrink: bool) -> np.ndarray:
         """A row by weight plus noise of the kernel."""
         points = self.points
         rows = rng.choice(points.n, size=n, p=points.weights)
-        noise = draw_noise(points.kernel, n, points.d, rng)
+        noise = points.unit * draw_noise(points.kernel, n, points.d, rng)
         if points.local is not None:
             noise *= points.local[rows, None]
         draws = points.rows[rows] + noise
-        return draws * self._shrinkage() if shrink else draws
+        if not shrink:
+            return draws
+        mean = points.weights @ points.rows
+        return mean + (draws - mean) * self._shrinkage(mean)
 
-    def _shrinkage(self) -> np.ndarray:
-        """What keeps the variance of each column, rows being centred."""
+    def _shrinkage(self, mean: np.ndarray) -> np.ndarray:
+        """What keeps the variance of each column."""
         points = self.points
         w = points.weights
-        variance = (w @ points.rows**2) / max(1.0 - w @ w, np.finfo(float).tiny)
+        variance = (w @ (points.rows - mean) ** 2) / max(1.0 - w @ w, np.finfo(float).tiny)
         local = 1.0 if points.local is None else float(w @ points.local**2)
-        added = coordinate_variance(points.kernel, points.d) * local
+        added = coordinate_variance(points.kernel, points.d) * local * points.unit**2
         return np.sqrt(variance / (variance + added))
-
-    def _kept(self, draws: np.ndarray, rng: Any) -> np.ndarray:
-        """Those draws of the plain estimate that follow the one with edges, folded into the box."""
-        assert self.box is not None
-        low, high = self.box.low, self.box.high
-        if self.box.boundary == "reflect":
-            draws = draws[_boundary.one_fold_away(draws, low, high)]
-            return _boundary.folded(draws, low, high)
-        accept = _boundary.renormalized_accept(draws, low, high)
-        return draws[rng.random(len(draws)) < accept]

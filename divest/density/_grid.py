@@ -148,13 +148,13 @@ def _binned(Z: np.ndarray, weights: np.ndarray | None, inner: Sequence[_InnerAxi
             first: Sequence[int], last: Sequence[int]) -> np.ndarray:
     """Mass per node: that of each row is split between its neighbours, linearly on each axis."""
     shape = [stop - start + 1 for start, stop in zip(first, last, strict=True)]
-    mass = np.zeros(prod(shape))
     strides = [prod(shape[k + 1:]) for k in range(len(shape))]
+    mass = np.zeros(prod(shape) + sum(strides))  # a row on the last nodes adds nothing beyond them
     _kernels.binning.linear_binning(
         np.ascontiguousarray(Z), np.empty(0) if weights is None else weights,
-        np.array([axis.start for axis in inner]), np.array([1.0 / axis.step for axis in inner]),
-        np.array(first), np.array(strides), mass)
-    return mass.reshape(shape)
+        np.array([axis.start + node * axis.step for axis, node in zip(inner, first, strict=True)]),
+        np.array([1.0 / axis.step for axis in inner]), np.array(strides), mass)
+    return mass[:prod(shape)].reshape(shape)
 
 
 def _with_images(mass: np.ndarray, first: int, edges: Sequence[int], axis: _InnerAxis

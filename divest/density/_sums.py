@@ -42,14 +42,15 @@ class PointSet:
     weights : (n,) with sum 1
     local : (n,) relative bandwidths, or None where all are 1
     kernel : name of the profile
+    unit : the bandwidth in the coordinates of the rows
     order : (n,) the rows in an order in which neighbours stand near one another
     place : (n,) where each row stands in that order
     """
 
     def __init__(self, rows: np.ndarray, weights: np.ndarray | None = None,
-                 local: np.ndarray | None = None, kernel: str = "gaussian"):
+                 local: np.ndarray | None = None, kernel: str = "gaussian", unit: float = 1.0):
         self.n, self.d = rows.shape
-        self.rows, self.local, self.kernel = rows, local, kernel
+        self.rows, self.local, self.kernel, self.unit = rows, local, kernel, unit
         self.weights = np.full(self.n, 1.0 / self.n) if weights is None else weights
         self._equal = weights is None or bool(np.ptp(weights) == 0)
         self.order = _near_order(rows)
@@ -76,7 +77,7 @@ class PointSet:
     def center(self) -> np.ndarray:
         """What is taken off rows and queries; it matters where distances come from products."""
         products = self.d >= _kernels.density.MATRIX_DIMENSION
-        return self.rows.mean(axis=0) if products else np.zeros(self.d)
+        return np.median(self.rows, axis=0) if products else np.zeros(self.d)
 
     def _pack(self) -> Any:
         block = _kernels.density.BLOCK
@@ -106,26 +107,18 @@ class PointSet:
              skip: np.ndarray | None = None, extra: np.ndarray = _NO_EXTRA,
              n_jobs: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """State (m, columns) and vectors (m, d) of `kernel_sums`."""
-        loops, m = _kernels.density, len(queries)
+        m = len(queries)
         packed, own = self.packed, np.full(m, -1)
         if skip is not None:
             own = np.where(skip >= 0, self.place[skip], -1)
         queries = np.ascontiguousarray(queries - self.center, dtype=float)
         shape, factor = self._shape(kind, bandwidth)
-        state = np.zeros((m, columns))
-        state[:, 0] = 0.0 if kind in (loops.COMPACT, loops.PAIRS) else np.inf
-        vectors = np.zeros((m, self.d if kind == loops.GRADIENT else 0))
-
-        def add(first: int, last: int) -> None:
-            part = slice(first, last)
-            loops.kernel_sums(kind, shape, queries[part], packed, own[part], factor, extra,
-                              state[part], vectors[part])
-
         step = max(m, 1) if n_jobs is None else max(_QUERIES_PER_TASK, -(-m // 64))
-        tasks = [(first, first + step) for first in range(0, m, step)]
+        tasks = [(kind, shape, queries[i:i + step], packed, own[i:i + step], factor, extra, columns)
+                 for i in range(0, max(m, 1), step)]
         with one_thread_each:
-            for _ in run_tasks(add, tasks, len(tasks), n_jobs=n_jobs):
-                pass
+            parts = list(run_tasks(_part, tasks, len(tasks), n_jobs=n_jobs))
+        state, vectors = (np.concatenate(part) for part in zip(*parts, strict=True))
         return state, vectors
 
     def _shape(self, kind: int, bandwidth: float) -> tuple[int, float]:
@@ -136,7 +129,20 @@ class PointSet:
         shapes = {"gaussian": loops.GAUSSIAN, "exponential": loops.EXPONENTIAL,
                   "linear": loops.LINEAR, "cosine": loops.COSINE}
         return (shapes.get(self.kernel, loops.POWER),
-                (0.5 if self.kernel == "gaussian" else 1.0) * bandwidth**-2.0)
+                (0.5 if self.kernel == "gaussian" else 1.0) * (bandwidth * self.unit) ** -2.0)
+
+
+def _part(kind: int, shape: int, queries: np.ndarray, rows: Any, own: np.ndarray, factor: float,
+          extra: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """State and vectors of some queries; what another process gets may be read only."""
+    loops, m = _kernels.density, len(queries)
+    queries, own, extra, *rows = (np.require(a, requirements="W")
+                                  for a in (queries, own, extra, *rows))
+    state = np.zeros((m, columns))
+    state[:, 0] = 0.0 if kind in (loops.COMPACT, loops.PAIRS) else np.inf
+    vectors = np.zeros((m, queries.shape[1] if kind == loops.GRADIENT else 0))
+    loops.kernel_sums(kind, shape, queries, loops.Rows(*rows), own, factor, extra, state, vectors)
+    return state, vectors
 
 
 def _near_order(rows: np.ndarray) -> np.ndarray:
@@ -194,7 +200,10 @@ def gradients(points: PointSet, queries: np.ndarray, bandwidth: float = 1.0, *,
               n_jobs: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Logarithm of the Gaussian sum (m,), and its gradient in the query (m, d)."""
     state, vectors = points.sums(_kernels.density.GRADIENT, queries, 2, bandwidth, n_jobs=n_jobs)
-    return _logarithm(points, state), vectors / state[:, 1:] * bandwidth**-2.0
+    far = np.isinf(state[:, 0])  # squares overflow, and all rows are one
+    with np.errstate(invalid="ignore"):
+        ways = np.where(far[:, None], -queries, vectors / state[:, 1:])
+    return _logarithm(points, state), ways * bandwidth**-2.0
 
 
 def tilted_means(points: PointSet, queries: np.ndarray, bandwidth: float = 1.0, *,
@@ -216,8 +225,8 @@ def reflected_log_sums(points: PointSet, queries: np.ndarray, edges: np.ndarray,
 def compact_sums(points: PointSet, queries: np.ndarray, bandwidth: float = 1.0, *,
                  skip: np.ndarray | None = None, n_jobs: int | None = None) -> np.ndarray:
     """Sum of a kernel of bounded support, of its squared terms, and how many rows count; (m, 3)."""
-    power = np.array([[float(POWERS.get(points.kernel, 0))]])
-    return points.sums(_kernels.density.COMPACT, queries, 3, bandwidth, skip=skip, extra=power,
+    extra = np.array([[float(POWERS.get(points.kernel, 0)), (bandwidth * points.unit) ** 2]])
+    return points.sums(_kernels.density.COMPACT, queries, 3, bandwidth, skip=skip, extra=extra,
                        n_jobs=n_jobs)[0]
 
 

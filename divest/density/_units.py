@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from divest._validation import check_number
-from divest.density._profiles import canonical_factor
+from divest.density._profiles import COMPACT, canonical_factor
 from divest.density._rounding import unrounded
 from divest.density._weights import row_weights
 from divest.density.bandwidths import RULES, Selection, select
@@ -27,11 +27,14 @@ class Units:
     root : (d,) or (d, d), A with ``A A'`` the covariance that the Gaussian kernel has; a vector
         is a diagonal
     factor : the bandwidth in whitened units
+    held : the bandwidth in the coordinates that rows get, 1 but where they must not be divided:
+        at the edge of a kernel, distances of rounded values are compared with the bandwidth
     """
 
     center: np.ndarray
     root: np.ndarray
     factor: float
+    held: float = 1.0
 
     @property
     def diagonal(self) -> bool:
@@ -52,12 +55,12 @@ class Units:
     def to_units(self, X: np.ndarray) -> np.ndarray:
         """Rows in units of the bandwidth."""
         if self.diagonal:
-            return (X - self.center) / self.root
+            return (X - self.center) / (self.root / self.held)
         return np.ascontiguousarray(np.linalg.solve(self.root, (X - self.center).T).T)
 
     def to_data(self, Z: np.ndarray) -> np.ndarray:
         """Rows in data units."""
-        return self.center + (Z * self.root if self.diagonal else Z @ self.root.T)
+        return self.center + (Z * (self.root / self.held) if self.diagonal else Z @ self.root.T)
 
     def gradient(self, G: np.ndarray) -> np.ndarray:
         """A gradient in units of the bandwidth as one in data units."""
@@ -105,24 +108,27 @@ def fit_units(X: np.ndarray, weights: np.ndarray | None, bandwidth: Any, whiten:
               ) -> tuple[Units, Selection | None]:
     """Whitening and bandwidth for these rows, and how a rule chose it."""
     n, d = X.shape
-    center = X.mean(axis=0) if weights is None else weights @ X
+    center = np.quantile(X, 0.5, axis=0, method="lower")  # a value, which no far row moves
     bandwidth = check_bandwidth(bandwidth, whiten, d)
     if not isinstance(bandwidth, str) and bandwidth.ndim:
-        return Units(center, bandwidth, 1.0), None
+        return Units(center, bandwidth.ravel() if d == 1 else bandwidth, 1.0), None
     if whiten == "auto":
         whiten = "diag" if isinstance(bandwidth, str) else None
-    root = _whitener(X - center, weights, whiten, names)
+    root = _whitener(X, weights, whiten, names)
+    root = root[0] if d == 1 and root.ndim == 2 else root
     if not isinstance(bandwidth, str):
-        return Units(center, float(bandwidth) * root, float(bandwidth)), None
+        h = float(bandwidth)
+        exact = whiten is None and kernel in COMPACT
+        return Units(center, h * root, h, h if exact else 1.0), None
     if n == 1:
         raise ValueError(f"bandwidth={bandwidth!r} cannot be chosen from one row (n_samples = 1); "
                          "give a number.")
-    chosen = _chosen(bandwidth, X, weights, Units(center, root, 1.0), edges, n_jobs)
+    chosen = chosen_by(bandwidth, X, weights, Units(center, root, 1.0), edges, n_jobs)
     factor = chosen.bandwidth * canonical_factor(kernel, d)
     return Units(center, factor * root, factor), chosen
 
 
-def _chosen(rule: str, X: np.ndarray, weights: np.ndarray | None, white: Units,
+def chosen_by(rule: str, X: np.ndarray, weights: np.ndarray | None, white: Units,
             edges: tuple[np.ndarray, np.ndarray], n_jobs: int | None) -> Selection:
     """What a rule says about the rows in whitened units."""
     some_edge = bool(np.isfinite(edges).any())
@@ -138,11 +144,12 @@ def _chosen(rule: str, X: np.ndarray, weights: np.ndarray | None, white: Units,
 
 
 def _whitener(X: np.ndarray, weights: np.ndarray | None, whiten: Any, names: Any) -> np.ndarray:
-    """Standard deviations (d,) or a factor of the covariance (d, d) of centred rows."""
+    """Standard deviations (d,) or a factor of the covariance (d, d) of the rows."""
     n, d = X.shape
     if whiten is None:
         return np.ones(d)
     _refuse_constant(X, names)
+    X = X - (X.mean(axis=0) if weights is None else weights @ X)
     w = np.full(n, 1.0 / n) if weights is None else weights
     variances = (w @ X**2) / np.sum(w * (1.0 - w))
     if whiten == "diag":

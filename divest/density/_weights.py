@@ -6,7 +6,6 @@ from math import inf, sqrt
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import column_or_1d
 
 _WEIGHTLESS = float(np.finfo(float).eps)  # part of the largest weight that is as good as none
 
@@ -15,9 +14,15 @@ def row_weights(sample_weight: Any, n: int) -> np.ndarray | None:
     """Weights (n,) with sum 1; None where none are given."""
     if sample_weight is None:
         return None
-    weights = column_or_1d(np.asarray(sample_weight, dtype=float))
-    if len(weights) != n:
-        raise ValueError(f"sample_weight must have one entry per row ({n}), got {len(weights)}.")
+    try:
+        weights = np.asarray(sample_weight, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"sample_weight must hold numbers, got {sample_weight!r}.") from None
+    if weights.ndim == 2 and weights.shape[1] == 1:
+        weights = weights[:, 0]
+    if weights.shape != (n,):
+        raise ValueError(f"sample_weight must have one entry per row, shape ({n},), got shape "
+                         f"{weights.shape}.")
     wrong = np.flatnonzero(~((weights >= 0) & (weights < inf)))
     if len(wrong):
         raise ValueError("sample_weight must hold finite numbers, 0 or more; entry "

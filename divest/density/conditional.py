@@ -160,7 +160,8 @@ class ConditionalKernelDensity(BaseEstimator):
         if y is None:
             return near - _log_unit(hx, self.x_scale_)
         V = self._targets(y, len(Q))
-        found = log_sums(self._joint, np.hstack([Q / hx, V / hy]), n_jobs=self.n_jobs) - near
+        with np.errstate(invalid="ignore"):  # minus infinity of both: looked into below
+            found = log_sums(self._joint, np.hstack([Q / hx, V / hy]), n_jobs=self.n_jobs) - near
         far = near < -FAR
         if far.any():
             found[far] = self._mixture.log_density(Q[far], V[far])

@@ -16,7 +16,7 @@ from divest.density._profiles import KERNELS
 from divest.density._queries import EUCLIDEAN, DensityQueries
 from divest.density._sums import PointSet
 from divest.density._support import BOUNDARIES, box_of, check_bounds, refuse_outside
-from divest.density._units import WHITENINGS, Units, fit_units, weighted_rows
+from divest.density._units import WHITENINGS, Units, chosen_by, fit_units, weighted_rows
 from divest.density._weights import effective_size
 from divest.density.bandwidths import isj_diagnostic
 
@@ -207,8 +207,10 @@ class KernelDensity(DensityQueries):
         check_option("adaptive", self.adaptive, (None, "abramson"))
         check_option("boundary", self.boundary, BOUNDARIES)
         check_option("algorithm", self.algorithm, ALGORITHMS)
-        check_number("alpha", self.alpha, 0.0, 1.0 + 1e-12)
-        check_number("clip", self.clip, 1.0 - 1e-12)
+        if not 0 <= check_number("alpha", self.alpha) <= 1:
+            raise ValueError(f"alpha must lie in [0, 1], got {self.alpha!r}.")
+        if check_number("clip", self.clip) < 1:
+            raise ValueError(f"clip must be 1 or more, got {self.clip!r}.")
         if self.metric in EUCLIDEAN:
             return
         if self.algorithm not in TREES:
@@ -249,11 +251,12 @@ class KernelDensity(DensityQueries):
                high: np.ndarray) -> FittedDensity:
         """Everything that queries need."""
         Z, box = units.to_units(X), box_of(units, low, high, self.boundary)
-        fitted = FittedDensity(units, PointSet(Z, weights, None, self.kernel), self.n_jobs, box)
+        points = PointSet(Z, weights, None, self.kernel, units.held)
+        fitted = FittedDensity(units, points, self.n_jobs, box)
         if self.adaptive:
             pilot = fitted.with_mass().log_density(X)[0]
             local = local_bandwidths(pilot, weights, self.alpha, self.clip)
-            fitted.points = PointSet(Z, weights, local, self.kernel)
+            fitted.points = PointSet(Z, weights, local, self.kernel, units.held)
         fitted.with_mass()
         if self.algorithm == "grid":
             add_grid(fitted)
@@ -261,14 +264,18 @@ class KernelDensity(DensityQueries):
             words = ("algorithm", "atol", "rtol", "breadth_first", "leaf_size", "metric",
                      "metric_params")
             bandwidth = 1.0 if self.metric in EUCLIDEAN else units.factor
-            add_tree(fitted, Z, bandwidth, {word: getattr(self, word) for word in words})
+            settings = {word: getattr(self, word) for word in words}
+            add_tree(fitted, Z / units.held, bandwidth, settings)
         return fitted
 
     def _store(self, units: Units, n: int, weights: np.ndarray | None) -> None:
         """Fitted attributes."""
         one = not isinstance(self.bandwidth, str) and np.ndim(self.bandwidth) == 0
         as_given = one and self.whiten in ("auto", None)
-        self.bandwidth_ = float(self.bandwidth) if as_given else units.root.copy()
+        root = units.root
+        if self.whiten == "full" and units.diagonal:  # of one column
+            root = root.reshape(1, 1)
+        self.bandwidth_ = float(self.bandwidth) if as_given else root.copy()
         self.bandwidth_factor_ = units.factor
         self.boundary_mass_ = float(np.exp(self._fitted.log_mass))
         self.n_samples_ = n
@@ -280,7 +287,7 @@ class KernelDensity(DensityQueries):
         chosen, points, names = self.selector_, self._fitted.points, getattr(
             self, "feature_names_in_", None)
         found = [_diagnostics.tied_share(X, units.spread)]
-        if self.metric in EUCLIDEAN and len(X) > 1:
+        if self.metric in EUCLIDEAN:
             found.append(_diagnostics.condensed_share(points, n_jobs=self.n_jobs))
         if chosen is None:
             return found
@@ -289,8 +296,16 @@ class KernelDensity(DensityQueries):
         if chosen.rule == "lscv":
             found.append(_diagnostics.lscv_minimum(chosen))
         if chosen.rule in ("lscv", "loo_kl") and len(X) <= _diagnostics.MOST_COMPARED:
-            white = points.rows * units.factor
-            found.append(_diagnostics.selector_ratio(chosen, white, weights))
+            found.append(self._selector_ratio(X, weights, units, (low, high)))
         own = units.spread[0] * chosen.bandwidth / units.factor if len(low) == 1 else None
         found.append(_diagnostics.edge_mass(X, weights, own, low, high, names))
         return found
+
+    def _selector_ratio(self, X: np.ndarray, weights: np.ndarray | None, units: Units,
+                        edges: tuple[np.ndarray, np.ndarray]) -> Diagnostic:
+        """What the other of the two rules says, too."""
+        both = {self.selector_.rule: self.selector_}
+        for rule in {"loo_kl", "lscv"} - set(both):
+            white = Units(units.center, units.root / units.factor, 1.0)
+            both[rule] = chosen_by(rule, X, weights, white, edges, self.n_jobs)
+        return _diagnostics.selector_ratio(both["loo_kl"], both["lscv"])

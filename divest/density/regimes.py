@@ -132,6 +132,8 @@ def regime_of(points: PointSet, Q: np.ndarray, bandwidth: float = 1.0, *, unit: 
               skip: np.ndarray | None = None, n_jobs: int | None = None) -> RegimeResult:
     """Regimes at the queries (m, d); bandwidths are reported in multiples of ``1 / unit``."""
     rows = effective_rows(points, Q, bandwidth, skip=skip, n_jobs=n_jobs)
+    limit = 1e150  # beyond it squares overflow
+    Q = np.clip(Q, -limit, limit)
     if points.kernel in COMPACT:
         h_g = _fifth_distance(points, Q, skip)
         h_clt = tail_index = np.full(len(Q), np.nan)
@@ -165,6 +167,7 @@ def _bisected(u: np.ndarray, log_terms: np.ndarray, copies: np.ndarray) -> np.nd
 
     Each term is shared equally by a number of `copies`.
     """
+    u = u - u.min(axis=1, keepdims=True)  # shares do not change, and nothing overflows
     ordered = np.sort(np.where(np.isfinite(log_terms), u, np.inf), axis=1)
     last = min(int(FEWEST) - 1, u.shape[1] - 1)
     with np.errstate(invalid="ignore"):  # no row but the query itself
@@ -202,7 +205,8 @@ class _NearestRows:
         """Nearest distances in local bandwidths, which points, and where the own one is; (m, k)."""
         distance, which = self.index.query(self.index.transform(Q), k)
         own = (which == self.at[skip][:, None]) & (skip >= 0)[:, None]
-        return distance * self.index.unit / self.local[which], which, own
+        unit = self.index.unit / self.points.unit
+        return distance * unit / self.local[which], which, own
 
     def exponents(self, Q: np.ndarray, skip: np.ndarray
                   ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

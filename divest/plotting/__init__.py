@@ -1,4 +1,4 @@
-"""Figures of comparisons, tests and estimates; each function draws on one Axes and returns it."""
+"""Figures of comparisons, tests, estimates and plans; each draws on one Axes and returns it."""
 
 from divest.plotting.comparison import plot_comparison
 from divest.plotting.density import plot_density, plot_regimes
@@ -9,14 +9,18 @@ from divest.plotting.goodness_of_fit import (
     plot_witness,
 )
 from divest.plotting.hypothesis import plot_null_distribution
+from divest.plotting.sample_complexity import plot_learning_curve, plot_power_curve, plot_risk
 
 __all__ = [
     "plot_bandwidth_curve",
     "plot_comparison",
     "plot_density",
     "plot_influence",
+    "plot_learning_curve",
     "plot_null_distribution",
     "plot_path",
+    "plot_power_curve",
     "plot_regimes",
+    "plot_risk",
     "plot_witness",
 ]

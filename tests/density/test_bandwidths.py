@@ -493,7 +493,7 @@ def test_unknown_rule(Z):
 
 
 @pytest.mark.parametrize(("weights", "message"), [
-    ([1.0, 2.0], r"one entry per row \(3\), got 2"),
+    ([1.0, 2.0], r"one entry per row, shape \(3,\), got shape \(2,\)"),
     ([1.0, -2.0, 1.0], "entry 1 is -2"),
     ([1.0, np.nan, 1.0], "entry 1 is nan"),
     ([1.0, 1.0, np.inf], "entry 2 is inf"),

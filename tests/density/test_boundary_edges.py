@@ -15,10 +15,11 @@ from divest.density._boundary import (
     log_reflected_mass,
     log_renormalized_mass,
     one_dimensional_mass,
-    one_fold_away,
     reflected_cdf,
     renormalized_accept,
 )
+from divest.density._boxed_draws import reflected_draws, renormalized_draws
+from divest.density._sums import PointSet
 
 INF = np.inf
 BOXES = [(0.0, INF), (-INF, 7.0), (0.0, 7.0), (0.0, 1.0), (0.0, 40.0), (0.0, 0.02), (-INF, INF)]
@@ -296,18 +297,12 @@ def test_draws_inside_stay(rng):
     assert_array_equal(folded(np.array([[0.0], [1.0]]), *edges(0.0, 1.0)), [[0.0], [1.0]])
 
 
-def plain_draws(z, n, seed):
-    rng = np.random.default_rng(seed)
-    return (rng.choice(z, n) + rng.normal(size=n))[:, None]
-
-
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.2), (0.0, 3.0), (0.0, INF), (-INF, 0.4)])
 def test_draws_of_the_reflect_estimate(low, high):
     z = folded(np.array([[0.1], [0.2], [0.35]]), *edges(low, high))[:, 0]
-    draws = plain_draws(z, 60_000, 1)
-    draws = folded(draws[one_fold_away(draws, *edges(low, high))], *edges(low, high))
+    draws = reflected_draws(PointSet(z[:, None]), *edges(low, high), 20_000,
+                            np.random.default_rng(1))
     mass = np.exp(log_reflected_mass(z[:, None], *edges(low, high)))
-    assert_allclose(len(draws) / 60_000, mass, atol=4 * 0.5 / np.sqrt(60_000))
     test = stats.kstest(draws[:, 0], lambda q: reflected_cdf(
         q[:, None], z[:, None], *edges(low, high)) / mass)
     assert test.pvalue > 1e-3
@@ -316,9 +311,8 @@ def test_draws_of_the_reflect_estimate(low, high):
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.2), (0.0, 3.0), (0.0, INF), (-INF, 0.4)])
 def test_draws_of_the_renormalize_estimate(low, high):
     z = folded(np.array([[0.1], [0.2], [0.35]]), *edges(low, high))[:, 0]
-    draws = plain_draws(z, 60_000, 2)
-    accept = renormalized_accept(draws, *edges(low, high))
-    kept = draws[np.random.default_rng(3).random(len(draws)) < accept][:, 0]
+    kept = renormalized_draws(PointSet(z[:, None]), *edges(low, high), 20_000,
+                              np.random.default_rng(2))[:, 0]
     grid = np.linspace(max(low, -9), min(high, 9), 4001)
     values = corrected("renormalize", grid, z, low, high)
     below = np.r_[0, np.cumsum((values[1:] + values[:-1]) / 2) * (grid[1] - grid[0])]

@@ -205,8 +205,8 @@ def test_options(name, value, valid):
 
 
 @pytest.mark.parametrize(("parameters", "match"), [
-    ({"alpha": 1.5}, "alpha must lie between 0 and 1, got 1.5"),
-    ({"alpha": -0.5}, "alpha"), ({"clip": 0.5}, "clip must lie between 1 and inf, got 0.5"),
+    ({"alpha": 1.5}, r"alpha must lie in .0, 1., got 1.5"),
+    ({"alpha": -0.5}, "alpha"), ({"clip": 0.5}, "clip must be 1 or more, got 0.5"),
     ({"metric": "manhattan"}, "needs algorithm='kd_tree' or 'ball_tree', got 'auto'"),
     ({"metric": "manhattan", "algorithm": "kd_tree"}, "one numeric bandwidth and no whitening"),
     ({"metric": "manhattan", "algorithm": "kd_tree", "bandwidth": [1.0, 1.0]}, "one numeric"),
@@ -293,7 +293,7 @@ def test_edges_are_inside():
 @pytest.mark.parametrize(("weights", "match"), [
     (np.append(-1.0, np.ones(59)), "0 or more; entry 0 is -1"),
     (np.zeros(60), "zero for every row"),
-    (np.ones(59), "one entry per row .60., got 59"),
+    (np.ones(59), "one entry per row, shape .60,., got shape .59,."),
     (np.append(np.ones(59), np.nan), "entry 59 is nan"),
     (np.append(np.ones(59), np.inf), "entry 59 is inf")])
 def test_weights_that_are_refused(weights, match):

@@ -1,0 +1,228 @@
+"""What the p-n criterion hands back, and what speaks for and against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import ceil, nan, sqrt
+from typing import Any
+
+import numpy as np
+
+from divest._results import Diagnostic, _Table
+from divest.sample_complexity._pn_routes import Fitted
+from divest.sample_complexity._thresholds import error_gap, required_sample_size, size_gradient
+
+METHOD = "p-n criterion"
+HEAVY = 0.1  # share of one row in p_star
+MISMATCH = 3.0  # standard errors between the means of draws and rows
+EMPTY = 0.05  # probability of an empty cell
+
+
+@dataclass(frozen=True)
+class PNResult(_Table):
+    """Whether a sample is large enough for a model, and how large it would have to be.
+
+    Attributes
+    ----------
+    n : float
+        Rows; with weights, the number of equally weighted rows that say as much.
+    p : int
+        Parameters of the model.
+    p_star : float
+        Effective parameters; `p` where the model holds.
+    p_star_se : float
+        Standard error of `p_star`.
+    c2 : float
+        Second coefficient of the risk; NaN when only the first order was wanted.
+    c2_se : float
+        Its standard error.
+    risk_first : float
+        Expected divergence of the fitted from the best law of the model, ``p_star / (2 n)``, in
+        nats.
+    risk_second : float
+        The same to second order, ``p_star / (2 n) + c2 / n^2``; NaN where that is not valid.
+    threshold : float
+        The largest risk that is accepted.
+    bayes_error_lower : float
+        The best rule that tells the fitted law from the best one on one row errs at least this
+        often, in expectation, both being equally likely.
+    accept : bool
+        Whether the risk (to second order where valid) is within the threshold.
+    n_required : float
+        Rows at which the risk comes down to the threshold; not rounded.
+    n_required_se : float
+        Its standard error by the delta method.
+    valid : bool
+        Whether the second order can be used: its term is at most half the first one, and its
+        standard error at most its size.
+    direction : str
+        ``"forward"``: of the fitted law seen from the best one, KL(best || fitted); ``"reverse"``:
+        KL(fitted || best).
+    diagnostics : tuple of Diagnostic
+        What speaks for and against the numbers.
+    method : str, default "p-n criterion"
+        What was computed.
+
+    See Also
+    --------
+    pn_criterion : The function that gives it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from divest.sample_complexity import pn_criterion
+    >>> result = pn_criterion(np.random.default_rng(0).normal(size=(500, 2)))
+    >>> result.p, round(result.p_max, 1), result.accept
+    (5, 20.0, True)
+    """
+
+    n: float
+    p: int
+    p_star: float
+    p_star_se: float
+    c2: float
+    c2_se: float
+    risk_first: float
+    risk_second: float
+    threshold: float
+    bayes_error_lower: float
+    accept: bool
+    n_required: float
+    n_required_se: float
+    valid: bool
+    direction: str
+    diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
+    method: str = METHOD
+
+    @property
+    def n_rows(self) -> int:
+        """`n_required` rounded up."""
+        return ceil(self.n_required)
+
+    @property
+    def p_max(self) -> float:
+        """Effective parameters that this number of rows bears, to first order."""
+        return 2.0 * self.n * self.threshold
+
+    @property
+    def aic_penalty(self) -> float:
+        """What Akaike's criterion takes off the log-likelihood."""
+        return float(self.p)
+
+    @property
+    def tic_penalty(self) -> float:
+        """What Takeuchi's criterion takes off it: no model need hold."""
+        return self.p_star
+
+    def _row(self) -> dict[str, Any]:
+        names = ("n", "p", "p_star", "p_star_se", "c2", "c2_se", "risk_first", "risk_second",
+                 "threshold", "bayes_error_lower", "accept", "n_required", "n_required_se",
+                 "n_rows", "p_max", "valid", "direction", "aic_penalty", "tic_penalty")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the risk is held against."""
+
+    threshold: float
+    kind: str  # by which risks become error rates
+    direction: str
+
+
+def decide(fitted: Fitted, n: float, decision: Decision, *, specified: bool,
+           second: bool) -> PNResult:
+    """The result for n rows."""
+    empty = fitted.empty is not None and bool((fitted.empty == 1.0).any())
+    direction = "reverse" if empty else decision.direction
+    place = 1 if direction == "forward" else 2
+    p_star, c2 = float(fitted.values[0]), float(fitted.values[place])
+    covariance = fitted.covariance[np.ix_([0, place], [0, place])]
+    p_se, c2_se = (sqrt(v) for v in np.maximum(np.diag(covariance), 0.0))
+    precise = second and c2_se <= abs(c2)
+    valid = bool(precise and abs(c2) / n <= p_star / 4.0)
+    required = _required(p_star, c2 if precise else 0.0, covariance, decision.threshold)
+    checks = _diagnostics(fitted, n, (p_star, p_se, c2, c2_se), specified, second)
+    return _result(n, fitted.p, (p_star, p_se, c2, c2_se), valid, required,
+                   replace(decision, direction=direction), tuple(checks))
+
+
+def first_order_result(p_star: float, p: int, n: float, decision: Decision,
+                       checks: tuple[Diagnostic, ...]) -> PNResult:
+    """The result where only the effective parameters are known."""
+    required = p_star / (2.0 * decision.threshold), nan
+    return _result(n, p, (p_star, nan, nan, nan), False, required, decision, checks)
+
+
+def _result(n: float, p: int, found: tuple[float, float, float, float], valid: bool,
+            required: tuple[float, float], decision: Decision,
+            checks: tuple[Diagnostic, ...]) -> PNResult:
+    """Hold the risk against the threshold."""
+    p_star, p_se, c2, c2_se = found
+    first = p_star / (2.0 * n)
+    second = first + c2 / n**2 if valid else nan
+    risk = second if valid else first
+    return PNResult(
+        n=n, p=p, p_star=p_star, p_star_se=p_se, c2=c2, c2_se=c2_se, risk_first=first,
+        risk_second=second, threshold=decision.threshold,
+        bayes_error_lower=0.5 - error_gap(risk, decision.kind),
+        accept=bool(risk <= decision.threshold), n_required=required[0],
+        n_required_se=required[1], valid=valid, direction=decision.direction, diagnostics=checks)
+
+
+def _required(p_star: float, c2: float, covariance: np.ndarray,
+              threshold: float) -> tuple[float, float]:
+    """Rows wanted, and their standard error; to first order where the second is too large there."""
+    n = required_sample_size(p_star, c2, threshold)
+    if abs(c2) / n > p_star / 4.0:
+        c2, n = 0.0, p_star / (2.0 * threshold)
+    gradient = np.array(size_gradient(p_star, c2, threshold))
+    if not c2:
+        return n, float(gradient[0] * sqrt(covariance[0, 0]))
+    return n, float(sqrt(max(gradient @ covariance @ gradient, 0.0)))
+
+
+def _diagnostics(fitted: Fitted, n: float, found: tuple[float, float, float, float],
+                 specified: bool, second: bool) -> list[Diagnostic]:
+    """Everything that can be said against the numbers."""
+    p_star, p_se, c2, c2_se = found
+    p, wanted = float(fitted.p), float(fitted.n_statistics)
+    checks = [
+        Diagnostic("full_rank", p, wanted, p == wanted,
+                   "some statistics are combinations of others or do not vary; they were left out, "
+                   "and p is the number of those that remain."),
+        Diagnostic("sample_exceeds_p", n, p, n > p,
+                   "no more rows than parameters: formulas for many rows say nothing here."),
+    ]
+    if fitted.empty is not None:
+        chance = min(float(fitted.empty.sum()), 1.0)
+        checks.append(Diagnostic(
+            "forward_finite", chance, EMPTY, chance <= EMPTY,
+            "a new sample has an empty cell with this probability (a bound), and then the forward "
+            "risk is infinite; where this sample has one, the numbers are of the reverse risk."))
+    if fitted.mismatch is not None:
+        checks.append(Diagnostic(
+            "draws_match", fitted.mismatch, MISMATCH, fitted.mismatch <= MISMATCH,
+            "distance between the means of the statistics of draws and rows, in standard errors: "
+            "the draws are not from the model fitted by maximum likelihood."))
+    if second:
+        checks += [
+            Diagnostic("second_order_small", abs(c2) / n, p_star / 4.0,
+                       abs(c2) / n <= p_star / 4.0,
+                       "the second order is more than half the first; only the first is used, and "
+                       "it is too small or too large."),
+            Diagnostic("c2_precise", c2_se, abs(c2), c2_se <= abs(c2),
+                       "the second coefficient is less sure than it is large; only the first order "
+                       "is used."),
+        ]
+    if not specified:
+        gap = abs(p_star - p)
+        checks += [
+            Diagnostic("misspecified", gap, 2.0 * p_se, gap <= 2.0 * p_se or gap < 1e-9 * p,
+                       "the effective parameters differ from p by more than two standard errors: "
+                       "the model does not hold. Use p_star, not p."),
+            Diagnostic("heavy_tails", fitted.largest_share, HEAVY, fitted.largest_share <= HEAVY,
+                       "one row makes up this share of p_star, which is then too small on average "
+                       "and unsure; look at that row."),
+        ]
+    return checks
