@@ -9,10 +9,10 @@ import numpy as np
 from scipy.special import ndtr
 
 from divest._results import Diagnostic
+from divest.density._effective_rows import FEWEST, effective_rows
 from divest.density._rounding import rounding_step
+from divest.density._selection import Selection, select
 from divest.density._sums import PointSet, near_mass
-from divest.density.bandwidths import Selection, select
-from divest.density.regimes import FEWEST, effective_rows
 
 MOST_CHECKED, FEWEST_CHECKED = 1000, 200  # rows at which sums are looked into
 MOST_PAIRS = 1e8  # beyond which fewer rows are

@@ -10,6 +10,7 @@ import numpy as np
 from divest._neighbors import NeighborIndex
 from divest.density import _boundary
 from divest.density._boxed_draws import reflected_draws, renormalized_draws
+from divest.density._effective_rows import effective_rows
 from divest.density._grid import DensityGrid
 from divest.density._profiles import coordinate_variance, draw_noise, log_normalizer
 from divest.density._rounding import unrounded
@@ -21,7 +22,6 @@ from divest.density._sums import (
     tilted_means,
 )
 from divest.density._units import Units
-from divest.density.regimes import effective_rows
 
 if TYPE_CHECKING:
     from sklearn.neighbors import KernelDensity as TreeDensity

@@ -11,9 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from divest._resampling import root_sequence
 from divest._validation import check_integer, check_number, check_rows
+from divest.density._effective_rows import regime_of
 from divest.density._fitted import FittedDensity
 from divest.density._grid_frame import grid_frame
-from divest.density.regimes import RegimeResult, regime_of
+from divest.density.regimes import RegimeResult
 
 EUCLIDEAN = ("euclidean", "l2")
 

@@ -10,8 +10,8 @@ import numpy as np
 from divest._validation import check_number
 from divest.density._profiles import COMPACT, canonical_factor
 from divest.density._rounding import unrounded
+from divest.density._selection import RULES, Selection, select
 from divest.density._weights import row_weights
-from divest.density.bandwidths import RULES, Selection, select
 
 WHITENINGS = ("auto", None, "diag", "full")
 _SINGULAR = 1e-12  # of the largest: eigenvalues of the correlation matrix below this are zero

@@ -5,60 +5,14 @@ The public functions give a bandwidth in the units of their input. None of them 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import inf, nan
 from typing import Any
 
-import numpy as np
-
-from divest._results import Diagnostic, warn_if_doubtful
-from divest._validation import check_integer, check_number, check_option, check_sample
-from divest.density._cross_validation import OuterRows, least_squares, likeliest
-from divest.density._isj import FEWEST_VALUES, isj_root
-from divest.density._rounding import unrounded
-from divest.density._weights import (
-    effective_size,
-    mean_spread,
-    quantiles,
-    row_weights,
-    weighty_rows,
-)
-
-RULES = ("auto", "scott", "silverman", "robust", "isj", "lscv", "loo_kl")
-ISJ_BINS = 4096
-AUTO = {1: "isj", 2: "lscv", 3: "lscv"}  # more columns: loo_kl
+from divest._results import warn_if_doubtful
+from divest._validation import check_integer, check_number, check_sample
+from divest.density._selection import ISJ_BINS, Selection, isj_diagnostic, normal_reference, select
+from divest.density._weights import row_weights
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The bandwidth that a rule chose, and how.
-
-    Parameters
-    ----------
-    rule : str
-        The rule that gave the bandwidth: never "auto", and "robust" where "isj" found nothing.
-    bandwidth : float
-        In the units of the rows.
-    iterations : int
-        Steps of the search; 0 for a formula.
-    criterion : float
-        What was minimised (lscv) or maximised (loo_kl) at the bandwidth; NaN for the other rules.
-    found : bool
-        False where "isj" was wanted and its equation has no root that the histogram resolves.
-    at_edge : bool
-        Whether lscv has its minimum at the lower end of its grid: many rows all but coincide, or
-        a few are so far out that they alone set the scale of the grid.
-    """
-
-    rule: str
-    bandwidth: float
-    iterations: int = 0
-    criterion: float = nan
-    found: bool = True
-    at_edge: bool = False
-
-
-# ------------------------------------------------------------------ public functions
 def scott_bandwidth(n: float, d: int) -> float:
     """Scott's bandwidth ``n^(-1/(d+4))`` for columns of standard deviation 1.
 
@@ -90,7 +44,7 @@ def scott_bandwidth(n: float, d: int) -> float:
     0.442716
     """
     n, d = check_number("n", n, 0.0), check_integer("d", d, 1)
-    return n ** (-1 / (d + 4))
+    return normal_reference(n, d)
 
 
 def silverman_bandwidth(n: float, d: int) -> float:
@@ -127,7 +81,7 @@ def silverman_bandwidth(n: float, d: int) -> float:
     0.428826
     """
     n, d = check_number("n", n, 0.0), check_integer("d", d, 1)
-    return (n * (d + 2) / 4) ** (-1 / (d + 4))
+    return normal_reference(n, d, (d + 2) / 4)
 
 
 def robust_bandwidth(x: Any, sample_weight: Any = None) -> float:
@@ -313,68 +267,7 @@ def loo_kl_bandwidth(X: Any, sample_weight: Any = None) -> float:
     return _choose("loo_kl", X, sample_weight, "X").bandwidth
 
 
-# ------------------------------------------------------------------ what the estimators use
-def select(rule: str, Z: np.ndarray, weights: np.ndarray | None = None, *, bins: int = ISJ_BINS,
-           edges: tuple[float, float] | None = None, n_jobs: int | None = None) -> Selection:
-    """The bandwidth that `rule` gives the rows Z (n, d); `weights` (n,) have sum 1.
-
-    `edges` are those of the support of a single column; the rule "isj" alone knows what to do with
-    them.
-    """
-    check_option("bandwidth", rule, RULES)
-    d = Z.shape[1]
-    if rule == "auto":
-        rule = AUTO.get(d, "loo_kl")
-    if d > 1 and rule in ("robust", "isj"):
-        raise ValueError(f"the bandwidth rule {rule!r} is for one column, got {d}; use 'auto', "
-                         "'lscv' or 'loo_kl'.")
-    Z, weights = weighty_rows(Z, weights)
-    if not (Z != Z[0]).any():
-        raise ValueError(f"the bandwidth rule {rule!r} needs rows that differ, got {len(Z)} "
-                         f"row{'s that are all equal' if len(Z) > 1 else ''}; give the bandwidth "
-                         "as a number.")
-    if rule in ("scott", "silverman"):
-        formula = scott_bandwidth if rule == "scott" else silverman_bandwidth
-        return Selection(rule, formula(effective_size(weights), d))
-    if rule in ("robust", "isj"):
-        return _one_column(rule, Z[:, 0], weights, bins, edges or (-inf, inf))
-    return _search(rule, Z, weights, n_jobs)
-
-
-def isj_diagnostic(chosen: Selection) -> Diagnostic:
-    """Whether the equation of "isj" has a root."""
-    return Diagnostic("isj_root", float(chosen.found), 1.0, chosen.found,
-                      "the equation of the rule 'isj' has no root that the histogram resolves, or "
-                      f"fewer than {FEWEST_VALUES} values differ, so the rule 'robust' was used; "
-                      "look whether values are tied or far out, or choose another rule")
-
-
-# ------------------------------------------------------------------ steps
 def _choose(rule: str, X: Any, sample_weight: Any, name: str, **options: Any) -> Selection:
     """What `select` says about unchecked input."""
     rows = check_sample(X, name)[0]
     return select(rule, rows, row_weights(sample_weight, len(rows)), **options)
-
-
-def _one_column(rule: str, x: np.ndarray, weights: np.ndarray, bins: int,
-                edges: tuple[float, float]) -> Selection:
-    """The rules "isj" and "robust"."""
-    root = None
-    if rule == "isj" and np.unique(x).size >= FEWEST_VALUES:
-        root = isj_root(unrounded(x[:, None], weights)[:, 0], weights, bins, edges)
-    if root is not None:
-        return Selection("isj", root.bandwidth, root.iterations)
-    sd = mean_spread(x[:, None], weights)
-    low, high = quantiles(x, weights, (0.25, 0.75))
-    spread = min(sd, (high - low) / 1.349) if high > low else sd
-    return Selection("robust", 0.9 * spread * effective_size(weights) ** -0.2,
-                     found=rule == "robust")
-
-
-def _search(rule: str, Z: np.ndarray, weights: np.ndarray, n_jobs: int | None) -> Selection:
-    """The rules "lscv" and "loo_kl"."""
-    start = mean_spread(Z, weights) * scott_bandwidth(effective_size(weights), Z.shape[1])
-    search = least_squares if rule == "lscv" else likeliest
-    found = search(OuterRows(unrounded(Z, weights), weights, n_jobs), start)
-    return Selection(rule, found.bandwidth, found.iterations, found.criterion,
-                     at_edge=found.at_edge)

@@ -13,9 +13,10 @@ from divest._resampling import root_sequence
 from divest._results import diagnostics_frame, warn_if_doubtful
 from divest._validation import check_number, check_option, check_rows, check_sample
 from divest.density._diagnostics import condensed_share, tied_share
+from divest.density._effective_rows import regime_of
 from divest.density._mixture import FAR, WeightedKernels, select_bandwidths
 from divest.density._sums import PointSet, log_sums
-from divest.density.regimes import RegimeResult, regime_of
+from divest.density.regimes import RegimeResult
 
 
 class ConditionalKernelDensity(BaseEstimator):

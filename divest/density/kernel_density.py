@@ -14,11 +14,11 @@ from divest.density._algorithms import ALGORITHMS, TREES, add_grid, add_tree
 from divest.density._fitted import FittedDensity
 from divest.density._profiles import KERNELS
 from divest.density._queries import EUCLIDEAN, DensityQueries
+from divest.density._selection import isj_diagnostic
 from divest.density._sums import PointSet
 from divest.density._support import BOUNDARIES, box_of, check_bounds, refuse_outside
 from divest.density._units import WHITENINGS, Units, chosen_by, fit_units, weighted_rows
 from divest.density._weights import effective_size
-from divest.density.bandwidths import isj_diagnostic
 
 
 class KernelDensity(DensityQueries):
@@ -71,11 +71,15 @@ class KernelDensity(DensityQueries):
         millionth of its maximum.
     atol, rtol : float, default 0.0 and 1e-8
         Tolerances of the trees.
-    breadth_first, leaf_size, metric_params
-        Settings of the trees; see ``sklearn.neighbors.KernelDensity``.
+    breadth_first : bool, default True
+        Of the trees: how they are searched.
+    leaf_size : int, default 40
+        Of the trees.
     metric : str, default "euclidean"
         Any other metric needs one of the trees and one numeric bandwidth; the estimate is then not
         normalised for the metric.
+    metric_params : dict, optional
+        Of the trees: further arguments of the metric.
     n_jobs : int, optional
         Threads, through joblib.
 

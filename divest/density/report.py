@@ -15,9 +15,10 @@ import pandas as pd
 from divest._results import TrustWarning
 from divest._samples import as_frame, as_numbers, numeric_columns
 from divest._validation import check_finite
+from divest.density._effective_rows import regime_of
 from divest.density._support import check_bounds, refuse_outside
 from divest.density.kernel_density import KernelDensity
-from divest.density.regimes import RegimeResult, regime_of
+from divest.density.regimes import RegimeResult
 
 _MOST_QUERIED = 2_000  # rows at which the regime is looked up
 _MOST_LEFT_OUT = 20_000  # rows up to which each is left out once

@@ -12,16 +12,14 @@ from scipy.spatial.distance import cdist
 from divest import TrustWarning
 from divest.density import _cross_validation, _isj
 from divest.density._rounding import unrounded
+from divest.density._selection import RULES, isj_diagnostic, select
 from divest.density.bandwidths import (
-    RULES,
     isj_bandwidth,
-    isj_diagnostic,
     loo_kl_bandwidth,
     lscv_bandwidth,
     robust_bandwidth,
     row_weights,
     scott_bandwidth,
-    select,
     silverman_bandwidth,
 )
 

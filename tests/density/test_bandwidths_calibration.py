@@ -9,8 +9,9 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from scipy.optimize import minimize_scalar
 
+from divest.density._selection import select
 from divest.density._sums import PointSet, log_sums
-from divest.density.bandwidths import isj_bandwidth, select
+from divest.density.bandwidths import isj_bandwidth
 
 LOG_2PI = log(2 * pi)
 

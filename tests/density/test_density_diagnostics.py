@@ -10,8 +10,8 @@ from scipy import stats
 
 from divest import KernelDensity, TrustWarning
 from divest.density import _diagnostics
+from divest.density._selection import select
 from divest.density._sums import PointSet
-from divest.density.bandwidths import select
 
 THRESHOLDS = {"condensed_share": 0.2, "selector_ratio": 1.75, "isj_root": 1.0, "tied_share": 0.5,
               "edge_mass": 7.0, "lscv_minimum": 1.0}

@@ -13,8 +13,8 @@ from sklearn.neighbors import KernelDensity as Theirs
 from divest import KernelDensity
 from divest.density._adaptive import local_bandwidths
 from divest.density._profiles import COMPACT, KERNELS, canonical_factor, coordinate_variance
+from divest.density._selection import select
 from divest.density._sums import PointSet, log_sums
-from divest.density.bandwidths import select
 
 pytestmark = pytest.mark.filterwarnings("ignore::divest.TrustWarning")
 

@@ -10,8 +10,8 @@ from scipy import stats
 from divest import KernelDensity
 from divest.density import condensation_bandwidths
 from divest.density._adaptive import local_bandwidths
+from divest.density._selection import select
 from divest.density._sums import PointSet, log_sums, moments
-from divest.density.bandwidths import select
 
 pytestmark = [
     pytest.mark.slow, pytest.mark.filterwarnings("ignore::divest.TrustWarning"),

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from divest import KernelDensity
 from divest.density._profiles import KERNELS
-from divest.density.bandwidths import RULES
+from divest.density._selection import RULES
 
 pytestmark = pytest.mark.filterwarnings("ignore::divest.TrustWarning")
 

@@ -10,7 +10,7 @@ from divest import KernelDensity, TrustWarning
 from divest.datasets import load_penguins
 from divest.density._diagnostics import tied_share
 from divest.density._rounding import rounding_step, unrounded
-from divest.density.bandwidths import select
+from divest.density._selection import select
 
 
 @pytest.mark.parametrize("step", [1e-8, 0.02, 0.1, 1 / 3, 5.0, 1e12])
