@@ -309,7 +309,7 @@ def _transport_gain(rows: np.ndarray, group: FiniteGroup, random_state: Any) -> 
 
 
 def _null_scale(value: float, null: float, what: str) -> Diagnostic:
-    ratio = value / null if null > 0 else float("inf")
+    ratio = value / null if null > 0 else 0.0  # a few elements of a group may give that
     return Diagnostic(
         "null_scale", ratio, _NULL_SCALE, ratio >= _NULL_SCALE,
         f"the value in units of that {what}: it may be all chance, and its standard error "

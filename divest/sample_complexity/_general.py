@@ -25,6 +25,9 @@ def general_result(sample: Sample, hessian: Any, fisher: Any, risk: str,
         if fisher is None:
             raise ValueError("risk='projection' needs fisher, the Fisher information of the model.")
         metric = metric @ _matrix("fisher", fisher, p, sign=1.0) @ metric
+    if not scores.any():
+        raise ValueError("scores are zero for every row; give the gradient of the log density in "
+                         "the parameters, one row each.")
     parts = weights * np.einsum("ia,ia->i", scores @ metric, scores)
     mean = weights @ scores
     spread = (scores * weights[:, None]).T @ scores

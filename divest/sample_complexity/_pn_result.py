@@ -166,15 +166,18 @@ def _result(n: float, p: int, found: tuple[float, float, float, float], valid: b
         n=n, p=p, p_star=p_star, p_star_se=p_se, c2=c2, c2_se=c2_se, risk_first=first,
         risk_second=second, threshold=decision.threshold,
         bayes_error_lower=0.5 - error_gap(risk, decision.kind),
-        accept=bool(risk <= decision.threshold), n_required=required[0],
+        accept=bool(risk <= decision.threshold and n >= required[0]), n_required=required[0],
         n_required_se=required[1], valid=valid, direction=decision.direction, diagnostics=checks)
 
 
 def _required(p_star: float, c2: float, covariance: np.ndarray,
               threshold: float) -> tuple[float, float]:
-    """Rows wanted, and their standard error; to first order where the second is too large there."""
+    """Rows wanted, and their standard error.
+
+    To first order where a second order that lowers the risk is too large at that number of rows.
+    """
     n = required_sample_size(p_star, c2, threshold)
-    if abs(c2) / n > p_star / 4.0:
+    if -c2 / n > p_star / 4.0:
         c2, n = 0.0, p_star / (2.0 * threshold)
     gradient = np.array(size_gradient(p_star, c2, threshold))
     if not c2:
@@ -203,8 +206,8 @@ def _diagnostics(fitted: Fitted, n: float, found: tuple[float, float, float, flo
     if fitted.mismatch is not None:
         checks.append(Diagnostic(
             "draws_match", fitted.mismatch, MISMATCH, fitted.mismatch <= MISMATCH,
-            "distance between the means of the statistics of draws and rows, in standard errors: "
-            "the draws are not from the model fitted by maximum likelihood."))
+            "distance between the means of the statistics of draws and rows, in standard errors of "
+            "the draws: they are not from the model fitted by maximum likelihood."))
     if second:
         checks += [
             Diagnostic("second_order_small", abs(c2) / n, p_star / 4.0,

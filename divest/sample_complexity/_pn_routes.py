@@ -39,7 +39,7 @@ class Fitted:
     p: int  # directions in which the statistics vary
     n_statistics: int
     largest_share: float  # of a single row in p_star
-    mismatch: float | None = None  # of the means of draws and rows, in standard errors
+    mismatch: float | None = None  # of the means of draws and rows, in errors of the draws' mean
     empty: np.ndarray | None = None  # for each cell, the probability that a sample lacks it
 
 
@@ -121,7 +121,8 @@ def draws_route(family: Any, sample: Sample, settings: Settings, draws: np.ndarr
                        specified=settings.specified, second=settings.second)
     covariance = (jackknife_covariance(route.without_draws())
                   + jackknife_covariance(route.without_rows()))
-    gap = rows.center @ rows.center / (z.shape[1] * (1.0 / sample.size + 1.0 / len(z)))
+    blocks = len(z) if draw_groups is None else len(np.unique(draw_groups))
+    gap = rows.center @ rows.center * blocks / z.shape[1]  # rows and model have the same mean
     return Fitted(route.estimate(), covariance, z.shape[1],
                   n_statistics or statistics.shape[1],
                   _largest_share(np.sum(rows.rows**2, axis=1), sample), mismatch=float(gap**0.5))

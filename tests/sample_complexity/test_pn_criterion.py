@@ -380,7 +380,8 @@ def test_a_second_order_too_large_at_the_required_size():
     rates[::100] = 1
     with pytest.warns(TrustWarning, match="misspecified|c2_precise|heavy_tails|forward_finite"):
         result = pn_criterion(rates, "poisson", threshold=1.0)
-    assert result.n_required == result.p_star / 2
+    assert result.n_required == required_sample_size(result.p_star, result.c2, 1.0)
+    assert result.n_required > result.p_star / 2
 
 
 def test_a_model_that_does_not_hold(rng):
@@ -422,3 +423,33 @@ def test_an_error_that_cannot_be_had(rng):
         result = pn_criterion(X, ising())
     assert np.isnan([result.p_star_se, result.c2_se, result.n_required_se]).all()
     assert not result.valid
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+@pytest.mark.parametrize("delta", [0.05, 0.125, 0.157, 0.2])
+def test_what_is_accepted_has_the_rows_required(delta):
+    for n in range(5, 60):
+        X = np.random.default_rng(0).normal(size=(n, 1))
+        result = pn_criterion(X, specified=True, delta=delta)
+        assert result.n_required >= result.p_star / (2 * result.threshold)
+        if result.accept:
+            assert n >= result.n_required
+        elif result.valid:
+            assert n < result.n_required or result.risk_second > result.threshold
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+@pytest.mark.parametrize("variance", [0.75, 1.5])
+def test_draws_from_another_member_of_the_family_do_not_match(variance):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 1))
+    X = (X - X.mean()) / X.std()
+    for scale, passes in ((variance**0.5, False), (1.0, True)):
+        result = pn_criterion(X, draws=rng.normal(0, scale, (20_000, 1)))
+        match = next(d for d in result.diagnostics if d.name == "draws_match")
+        assert match.passed == passes
+
+
+def test_scores_that_are_all_zero():
+    with pytest.raises(ValueError, match="zero for every row"):
+        general_pn_criterion(np.zeros((10, 2)), -np.eye(2))
