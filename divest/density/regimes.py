@@ -80,12 +80,12 @@ class RegimeResult:
         from statsmodels.iolib.table import SimpleTable
 
         rows = [["queries", str(len(self.frame))], ["bandwidth", f"{self.bandwidth:.6g}"]]
-        rows += [[f"median {name}", f"{self.frame[name].median():.6g}"]
+        rows += [[f"median {name}", f"{self.frame[name].dropna().median():.6g}"]
                  for name in ("n_eff", "n_eff2", "h_g", "h_clt", "tail_index")]
         rows += [[f"share {name}", f"{share:.4g}"] for name, share in self.shares.items()]
         return SimpleTable(rows, title="Regimes of a kernel density estimate").as_text()
 
     def _repr_html_(self) -> str:
         shares = pd.DataFrame([{"bandwidth": self.bandwidth, **self.shares,
-                                "median_h_g": self.frame["h_g"].median()}])
+                                "median_h_g": self.frame["h_g"].dropna().median()}])
         return shares.to_html(index=False)

@@ -235,7 +235,7 @@ def _span(h_g: np.ndarray, bandwidth: float) -> tuple[float, float]:
 def _draw_bands(frame: pd.DataFrame, bandwidth: float, span: tuple[float, float], ax: Axes
                 ) -> None:
     """Which bandwidths mean which regime."""
-    ratio = (frame["h_clt"] / frame["h_g"]).median()
+    ratio = (frame["h_clt"] / frame["h_g"]).dropna().median()
     bands = [("condensed", bandwidth, span[1])]
     if np.isfinite(ratio):
         bands += [("heavy_tailed", bandwidth / ratio, bandwidth), ("clt", span[0],
