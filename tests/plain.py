@@ -336,6 +336,7 @@ def box_gap(query, low, high):
 
 
 # ------------------------------------------------------------ kernel density: what fills the state
+@np.errstate(all="ignore")  # as the loops
 def fill_kernel_sums(kind, shape, queries, rows, skip, factor, extra, state, vectors):
     """Twin of the loop over all pairs, with the queries taken by the hundred."""
     for first in range(0, len(queries), 100):
