@@ -33,6 +33,13 @@ from divest.goodness_of_fit import (
     fit_report,
     kernel_stein_test,
 )
+from divest.sample_complexity import (
+    MixtureOfExperts,
+    PNCriterion,
+    pn_criterion,
+    sample_size_for_power,
+    sample_size_report,
+)
 
 __all__ = [
     "AggregatedSteinTest",
@@ -49,8 +56,10 @@ __all__ = [
     "HypothesisResult",
     "KernelDensity",
     "KernelSteinTest",
+    "MixtureOfExperts",
     "NearestNeighborDistanceDivergence",
     "NearestNeighborRatioDivergence",
+    "PNCriterion",
     "RegimeResult",
     "TrustWarning",
     "compare",
@@ -60,6 +69,9 @@ __all__ = [
     "estimate_divergence",
     "fit_report",
     "kernel_stein_test",
+    "pn_criterion",
+    "sample_size_for_power",
+    "sample_size_report",
     "stack_samples",
 ]
 

@@ -101,6 +101,40 @@ def check_rows(estimator: Any, X: Any, y: Any = None, *, reset: bool = True,
     return out
 
 
+def check_sample_weight(sample_weight: Any, n: int) -> np.ndarray | None:
+    """Weights (n,) with sum 1; None where none are given."""
+    if sample_weight is None:
+        return None
+    try:
+        weights = np.asarray(sample_weight, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"sample_weight must hold numbers, got {sample_weight!r}.") from None
+    if weights.ndim == 2 and weights.shape[1] == 1:
+        weights = weights[:, 0]
+    if weights.shape != (n,):
+        raise ValueError(f"sample_weight must have one entry per row, shape ({n},), got shape "
+                         f"{weights.shape}.")
+    wrong = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
+    if len(wrong):
+        raise ValueError("sample_weight must hold finite numbers, 0 or more; entry "
+                         f"{wrong[0]} is {weights[wrong[0]]:g}.")
+    if not weights.any():
+        raise ValueError("sample_weight is zero for every row; at least one must be positive.")
+    weights = weights / weights.max()  # the sum stays finite
+    return weights / weights.sum()
+
+
+def weighted_rows(X: np.ndarray, sample_weight: Any
+                  ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Rows of positive weight, their weights with sum 1 (None: all equal), and their numbers."""
+    weights = check_sample_weight(sample_weight, len(X))
+    if weights is None:
+        return X, None, np.arange(len(X))
+    used = np.flatnonzero(weights > 0)
+    X, weights = X[used], weights[used]
+    return X, None if np.ptp(weights) == 0 else weights, used
+
+
 def as_rows(X: Any) -> Any:
     """One-dimensional input as one column; everything else as it is."""
     if isinstance(X, pd.Series):

@@ -237,6 +237,15 @@ def test_divergences_by_name(capsys, name):
     assert_allclose(result["error"], want.to_frame()["error"], rtol=1e-9)
 
 
+def test_more_repeats_steady_a_noisy_divergence(capsys):
+    words = ["plan", SEASON, "--columns", "bill_length_mm", "--measure", "wasserstein"]
+    want = sample_size_report(season(columns=["bill_length_mm"]), n_repeats=40, random_state=0)
+    found = parsed(capsys, *words, "--repeats", "40")["files"][0]["result"]
+    assert_allclose(found["error"], want.to_frame()["error"], rtol=1e-9)
+    status, _, err = run(capsys, *words, "--repeats", "1")
+    assert (status, "n_repeats must be at least 2" in err) == (2, True)
+
+
 def test_any_number_of_threads_gives_the_same(capsys):
     words = ["plan", SEASON, "--columns", ",".join(BILLS), "--measure", "wasserstein"]
     assert run(capsys, *words) == run(capsys, *words, "--jobs", "2")
@@ -246,8 +255,8 @@ def test_far_predictions_say_so(capsys, monkeypatch):
     """Where subsamples are kept small, the rows at hand may lie far beyond the line."""
     monkeypatch.setattr("divest.sample_complexity.sample_size.MOST_ASSIGNED", 25)
     words = ["plan", DATA / "anes96_clinton.csv", "--columns", "age,income", "--measure"]
-    assert "rests on 50 rows only" in parsed(capsys, *words, "wasserstein")["verdict"]
-    assert "rests on" not in parsed(capsys, *words, "mmd")["verdict"]
+    assert "because of extrapolation" in parsed(capsys, *words, "wasserstein")["verdict"]
+    assert "extrapolation" not in parsed(capsys, *words, "mmd")["verdict"]
 
 
 def test_intervals_without_an_end(capsys, table):

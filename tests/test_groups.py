@@ -177,13 +177,12 @@ def flips(rng):
     return np.diag(rng.choice([-1.0, 1.0], 30))
 
 
-def test_subset_holds_its_inverses():
+def test_subset_holds_the_identity():
     group = FiniteGroup.random_subset(lambda rng: special_ortho_group.rvs(3, random_state=rng),
                                       6, random_state=0)
-    assert (group.order, group.is_complete, group.is_isometric) == (12, False, True)
+    assert (group.order, group.is_complete, group.is_isometric) == (7, False, True)
     X = rows_for(group)
-    for i in range(6):
-        assert_allclose(group.apply(group.apply(X, i), i + 6), X, atol=1e-12)
+    assert_array_equal(group.apply(X, group.identity), X)
 
 
 def test_subset_follows_its_seed():
@@ -210,6 +209,9 @@ TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
         ([np.eye(2), -np.eye(2), np.eye(2) + 1e-9], "elements 0 and 2 are the same"),
         ([np.eye(2), np.diag([1.0, 0.0])], "cannot be undone"),
         (np.ones((10_001, 1, 1)), "random_subset"),
+        ([np.eye(2), np.eye(3)], r"number 0 has \(2, 2\), and number 1 has \(3, 3\)"),
+        ("rotations", "must be numbers"),
+        (1j * np.ones((1, 1, 1)), "must be numbers"),
     ],
 )
 def test_matrices_that_are_no_group(matrices, message):
@@ -223,6 +225,7 @@ def test_matrices_that_are_no_group(matrices, message):
         ([[0, 1], [1, 1]], r"number 1 is \[1, 1\]"),
         ([[0.0, 1.0]], "whole numbers"),
         ([0, 1], "shape"),
+        ([[0, 1], [0]], r"number 0 has \(2,\), and number 1 has \(1,\)"),
         ([[0, 1, 2], [1, 2, 0]], "not closed"),
         ([[1, 0]], "identity is missing"),
         ([[0, 1], [0, 1]], "the same"),
@@ -264,24 +267,39 @@ def test_functions_must_be_functions():
         (lambda: sign_flips(-1), "d must be a whole number"),
         (lambda: cyclic(10_001), "random_subset"),
         (lambda: sign_flips(40), "random_subset"),
-        (lambda: permutations(20), "random_subset"),
+        (lambda: permutations(20), "got 20!; FiniteGroup.random_subset"),
+        (lambda: permutations(2000), "got 2000!"),  # too long a number to print
+        (lambda: permutations(10**9), "got 1000000000!"),  # too many to count
+        (lambda: sign_flips(20_000), r"got 2\*\*20000"),
+        (lambda: sign_flips(10**9), r"got 2\*\*1000000000"),
+        (lambda: permutations(0), "blocks must be a whole number"),
         (lambda: product(cyclic(200), cyclic(200)), "random_subset"),
         (lambda: permutations([[0, 1], [2]]), "same number of columns"),
         (lambda: permutations([[0], [2]]), "each of the columns"),
         (lambda: permutations([[0], [0]]), "each of the columns"),
         (lambda: permutations([]), "blocks must"),
-        (lambda: FiniteGroup.random_subset(flips, 0), "between 1 and 5000"),
-        (lambda: FiniteGroup.random_subset(flips, 5001), "between 1 and 5000"),
+        (lambda: FiniteGroup.random_subset(flips, 0), "size must be a whole number, at least 1"),
+        (lambda: FiniteGroup.random_subset(flips, 2.5), "size must be a whole number"),
+        (lambda: FiniteGroup.random_subset(flips, 100), "at most 99, as all pairs"),
         (lambda: FiniteGroup.random_subset(lambda rng: 2 * np.eye(2), 3), "orthogonal"),
         (lambda: product(FiniteGroup.random_subset(flips, 2), cyclic(2)), "subset"),
         (lambda: cyclic(4).orbit([[1.0, 2.0, 3.0]]), "X must have 2 columns"),
         (lambda: cyclic(4).min_distances([[1.0, 2.0]], [[1.0]]), "Q must have 2 columns"),
         (lambda: cyclic(4).apply([[1.0, 2.0]], [0, 1]), "one for each of the 1 rows"),
+        (lambda: cyclic(4).apply([[1.0, 2.0]], 1.7), "whole numbers from 0 to 3.*got 1.7"),
+        (lambda: cyclic(4).apply([[1.0, 2.0]], 4), "whole numbers from 0 to 3.*got 4"),
+        (lambda: cyclic(4).apply([[1.0, 2.0]], [-1]), r"whole numbers from 0 to 3.*got \[-1\]"),
     ],
 )
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("blocks", [3.0, [1, 2], None, True])
+def test_parts_are_counted_or_listed(blocks):
+    with pytest.raises((TypeError, ValueError), match=r"blocks must be .*whole number"):
+        permutations(blocks)
 
 
 def test_everything_listed_is_there():

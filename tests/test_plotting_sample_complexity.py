@@ -263,6 +263,15 @@ def test_power_out_of_reach_has_no_line():
     assert len(marked(ax, "D")) == 0
 
 
+def test_the_smallest_size_is_marked_and_named():
+    result = sample_size_for_power(lambda x: 0.001, lambda rng, n: np.zeros(n), n_trials=20)
+    assert result.at_smallest
+    ax = plot_power_curve(result)
+    assert ax.get_title() == "n = 1, the smallest size, is enough for power 0.8"
+    assert_allclose(labelled(ax, "smallest size")[:, 0], 1)
+    assert not any(label.startswith("fitted") for label in legend(ax))
+
+
 # ------------------------------------------------------------ all
 def test_colours_tell_what_is_and_what_is_wanted(iris, report, power):
     for ax, calm, alarm in ((plot_risk(iris), "second", "threshold"),

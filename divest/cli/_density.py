@@ -5,19 +5,25 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from io import BytesIO
 from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from divest.cli._files import read_table, records, write_atomically, writer
-from divest.cli._options import Failure, Formatter, names_of
+from divest.cli._files import (
+    PICTURES,
+    picture,
+    read_table,
+    records,
+    target_path,
+    write_atomically,
+    writer,
+)
+from divest.cli._options import Failure, Formatter, names_of, number_or_word
 
 if TYPE_CHECKING:
     from divest.density.report import DensityReport
 
 _WHITEN = {"auto": "auto", "none": None, "diag": "diag", "full": "full"}
-_PICTURES = (".png", ".pdf", ".svg")
 
 
 def add_density(commands: Any) -> None:
@@ -32,7 +38,7 @@ def add_density(commands: Any) -> None:
     add("--columns", metavar="NAMES", help="columns of the density, separated by commas; all that "
         "hold numbers by default")
     add("--weights", metavar="COLUMN", help="the column that holds the weights of the rows")
-    add("--bandwidth", metavar="auto|RULE|NUMBER", type=_number_or_word, default="auto",
+    add("--bandwidth", metavar="auto|RULE|NUMBER", type=number_or_word, default="auto",
         help="a rule (scott, silverman, robust, isj, lscv or loo_kl), or a number in the units of "
         "the columns (in standard deviations with --whiten diag or full); auto is isj for one "
         "column, lscv for two and three, else loo_kl")
@@ -99,20 +105,12 @@ def _targets(options: argparse.Namespace) -> dict[Path, Any]:
     """Files to write besides the table, and what makes their contents."""
     if options.grid_points is not None and options.grid is None:
         raise Failure("--grid-points goes with --grid FILE")
-    used = [Path(options.data).resolve(), Path(options.output).resolve()]
     targets: dict[Path, Any] = {}
     for name, value, endings, make in (("--grid", options.grid, (".csv",), _grid),
-                                       ("--plot", options.plot, _PICTURES, _picture)):
-        if value is None:
-            continue
-        path = Path(value).resolve()
-        if path.suffix.lower() not in endings:
-            raise Failure(f"{name} must be a file that ends in {' or '.join(endings)}; got {value}")
-        if not path.parent.is_dir():
-            raise Failure(f"no such folder: {path.parent}")
-        if path.is_dir() or path in used:
-            raise Failure(f"{name} would overwrite {value}; choose another file")
-        targets[path] = make
+                                       ("--plot", options.plot, PICTURES, _picture)):
+        if value is not None:
+            path = target_path(name, value, endings, [options.data, options.output])
+            targets[path] = make
     return targets
 
 
@@ -125,22 +123,10 @@ def _picture(report: DensityReport, options: argparse.Namespace) -> bytes:
 
     few = len(report.names) <= 2
     ax = plot_density(report.estimator) if few else plot_regimes(report.regimes)
-    figure: Any = ax.figure
-    content = BytesIO()
-    figure.savefig(content, format=Path(options.plot).suffix[1:].lower(), dpi=150)
-    sys.modules["matplotlib.pyplot"].close(figure)
-    return content.getvalue()
+    return picture(ax, Path(options.plot))
 
 
 # ------------------------------------------------------------ words
-def _number_or_word(text: str) -> str | float:
-    """A number; else the word, which the estimator checks."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
 def _bounds(text: str) -> tuple[float, float]:
     try:
         low, high = (open_side if side.strip().lower() == "none" else float(side)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import warnings
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pandas as pd
 
 from divest.cli._options import Failure
 
+PICTURES = (".png", ".pdf", ".svg")
 FORMATS = {".json": "json", ".csv": "csv", ".txt": "table"}
 
 
@@ -51,13 +54,29 @@ def writer(output: str, inputs: list[str], contents: Callable[[Any], dict[str, A
     if suffix not in FORMATS:
         raise Failure(f"--output must be table, json, csv or a file that ends in .txt, .json or "
                       f".csv; got {output}")
-    path = Path(output).resolve()
-    if not path.parent.is_dir():
-        raise Failure(f"no such folder: {path.parent}")
-    if path.is_dir() or path in [Path(name).resolve() for name in inputs]:
-        raise Failure(f"--output would overwrite {output}; choose another file")
+    path = target_path("--output", output, tuple(FORMATS), inputs)
     return lambda result: write_atomically(
         path, (_rendered(result, FORMATS[suffix], contents) + "\n").encode())
+
+
+def target_path(option: str, value: str, endings: tuple[str, ...], used: list[str]) -> Path:
+    """Where an option's file goes: over none of the files that the command uses."""
+    path = Path(value).resolve()
+    if path.suffix.lower() not in endings:
+        raise Failure(f"{option} must be a file that ends in {' or '.join(endings)}; got {value}")
+    if not path.parent.is_dir():
+        raise Failure(f"no such folder: {path.parent}")
+    if path.is_dir() or path in [Path(name).resolve() for name in used]:
+        raise Failure(f"{option} would overwrite {value}; choose another file")
+    return path
+
+
+def picture(ax: Any, path: Path) -> bytes:
+    """The figure of the axes in the format of the file name; the figure is closed."""
+    content = BytesIO()
+    ax.figure.savefig(content, format=path.suffix[1:].lower(), dpi=150)
+    sys.modules["matplotlib.pyplot"].close(ax.figure)
+    return content.getvalue()
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -50,6 +50,14 @@ def names_of(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
+def number_or_word(text: str) -> str | float:
+    """A number; else the word, which the method checks."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def add_shared(add: Callable[..., Any], *, resamples: int | None, draws: str) -> None:
     """Options of every command that tests something."""
     add("--level", type=float, default=0.05, help="level of the tests and intervals")

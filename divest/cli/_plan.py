@@ -7,13 +7,19 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
-from io import BytesIO
 from math import ceil, inf, isfinite, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from divest.cli._files import read_table, write_atomically, writer
-from divest.cli._options import FINDING, Failure, Formatter
+from divest.cli._files import (
+    PICTURES,
+    picture,
+    read_table,
+    target_path,
+    write_atomically,
+    writer,
+)
+from divest.cli._options import FINDING, Failure, Formatter, number_or_word
 from divest.cli._plan_tables import Plan, Rows, contents, rows_of
 
 if TYPE_CHECKING:
@@ -21,12 +27,11 @@ if TYPE_CHECKING:
 
     from divest.sample_complexity import PNResult, SampleSizeReport
 
-_PICTURES = (".png", ".pdf", ".svg")
 _FAMILIES = ("gaussian, gaussian:diag or gaussian:spherical (less than a full covariance), "
              "multinomial (one column of labels, or a column of counts for each category), "
              "poisson, exponential, bernoulli, gamma, ising, or polynomial:DEGREE (one column)")
 _OF_FAMILY = ("threshold", "direction")
-_OF_MEASURE = ("other", "target", "standardize")
+_OF_MEASURE = ("other", "target", "standardize", "repeats")
 
 
 def add_plan(commands: Any) -> None:
@@ -52,7 +57,7 @@ def add_plan(commands: Any) -> None:
     add("--level", type=float, default=0.05, help="with --family, how far the error rate of the "
         "best classifier between the fit and the best law of the family may be from 1/2; with "
         "--measure, one less the confidence of the intervals")
-    add("--threshold", metavar="tight|pinsker|gaussian|NUMBER", type=_number_or_word,
+    add("--threshold", metavar="tight|pinsker|gaussian|NUMBER", type=number_or_word,
         help="how --level becomes a divergence (tight where it is not given), or that divergence "
         "in nats; with --family")
     add("--direction", choices=["forward", "reverse"], help="the risk is the divergence of the fit "
@@ -62,6 +67,8 @@ def add_plan(commands: Any) -> None:
     add("--standardize", choices=["auto", "std", "none"], help="scale of the columns; auto, where "
         "it is not given, divides several columns by their standard deviations, those of both "
         "files together, and leaves a single column in its units; with --measure")
+    add("--repeats", metavar="N", type=int, help="pairs of subsamples at each size, 10 where it is "
+        "not given; more of them for a noisy divergence; with --measure")
     add("--seed", type=int, default=0, help="seed of the random numbers")
     add("--jobs", type=int, default=1, help="threads; -1 for all cores")
     add("--output", default="table", metavar="FORMAT|FILE",
@@ -78,15 +85,17 @@ def _plan(options: argparse.Namespace) -> int:
 
     _check(options)
     inputs = [options.data] if options.other is None else [options.data, options.other]
-    write, picture = writer(options.output, inputs, contents), _picture_path(options, inputs)
+    write = writer(options.output, inputs, contents)
+    drawn_to = None if options.plot is None else target_path(
+        "--plot", options.plot, PICTURES, [*inputs, options.output])
     tables = [read_table(name) for name in inputs]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore", TrustWarning)  # the table says it
         make = _fit_plan if options.family is not None else _distance_plan
         plan = make(tables, inputs, options)
-        drawn = None if picture is None else _picture(plan, picture)
-    if picture is not None and drawn is not None:  # nothing is written before everything is there
-        write_atomically(picture, drawn)
+        drawn = b"" if drawn_to is None else _picture(plan, drawn_to)
+    if drawn_to is not None:  # nothing is written before everything is there
+        write_atomically(drawn_to, drawn)
     write(plan)
     for warning in caught:
         print(f"divest: warning: {' '.join(str(warning.message).split())}", file=sys.stderr)
@@ -176,6 +185,7 @@ def _distance_plan(tables: list[Any], files: list[str], options: argparse.Namesp
     kernel = _kernel(np.concatenate(samples)) if measure == "mmd" else None
     results = [sample_size_report(
         sample, measure, target=options.target, kernel=kernel, random_state=options.seed,
+        n_repeats=10 if options.repeats is None else options.repeats,
         confidence_level=1.0 - options.level, n_jobs=options.jobs) for sample in samples]
     decisive = max(range(len(results)), key=partial(_needs, results))
     chosen = results[decisive]
@@ -259,8 +269,6 @@ def _distance_verdict(result: SampleSizeReport, enough: bool | None) -> str:
     at_hand = result.predict(n).iloc[0]
     found = (f"Two samples of one law with {n} rows each are {at_hand['error']:.3g} apart "
              f"({at_hand['low']:.3g} to {at_hand['high']:.3g}) by {result.measure}")
-    if n > 4 * result.n_rows_used:
-        found += f", says a line that rests on {result.n_rows_used} rows only"
     if enough is None:
         return f"{found}."
     answer = f"{found}: {'' if enough else 'not '}enough for the target {result.target:g}"
@@ -279,36 +287,9 @@ def _count(n: float) -> str:
 
 
 # ------------------------------------------------------------ picture
-def _picture_path(options: argparse.Namespace, inputs: list[str]) -> Path | None:
-    """Where the picture goes: over no other file of this run."""
-    if options.plot is None:
-        return None
-    path = Path(options.plot).resolve()
-    if path.suffix.lower() not in _PICTURES:
-        raise Failure(f"--plot must be a file that ends in {' or '.join(_PICTURES)}; got "
-                      f"{options.plot}")
-    if not path.parent.is_dir():
-        raise Failure(f"no such folder: {path.parent}")
-    if path.is_dir() or path in [Path(name).resolve() for name in [*inputs, options.output]]:
-        raise Failure(f"--plot would overwrite {options.plot}; choose another file")
-    return path
-
-
 def _picture(plan: Plan, path: Path) -> bytes:
     from divest.plotting import plot_learning_curve, plot_risk
 
     result = plan.results[plan.decisive]
     ax = plot_learning_curve(result) if hasattr(result, "curve") else plot_risk(result)
-    figure: Any = ax.figure
-    content = BytesIO()
-    figure.savefig(content, format=path.suffix[1:].lower(), dpi=150)
-    sys.modules["matplotlib.pyplot"].close(figure)
-    return content.getvalue()
-
-
-def _number_or_word(text: str) -> str | float:
-    """A number; else the word, which the criterion checks."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    return picture(ax, path)

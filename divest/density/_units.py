@@ -11,7 +11,6 @@ from divest._validation import check_number
 from divest.density._profiles import COMPACT, canonical_factor
 from divest.density._rounding import unrounded
 from divest.density._selection import RULES, Selection, select
-from divest.density._weights import row_weights
 
 WHITENINGS = ("auto", None, "diag", "full")
 _SINGULAR = 1e-12  # of the largest: eigenvalues of the correlation matrix below this are zero
@@ -65,17 +64,6 @@ class Units:
     def gradient(self, G: np.ndarray) -> np.ndarray:
         """A gradient in units of the bandwidth as one in data units."""
         return G / self.root if self.diagonal else np.linalg.solve(self.root.T, G.T).T
-
-
-def weighted_rows(X: np.ndarray, sample_weight: Any
-                  ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Rows of positive weight, their weights with sum 1 (None: all equal), and their numbers."""
-    weights = row_weights(sample_weight, len(X))
-    if weights is None:
-        return X, None, np.arange(len(X))
-    used = np.flatnonzero(weights > 0)
-    X, weights = X[used], weights[used]
-    return X, None if np.ptp(weights) == 0 else weights, used
 
 
 def check_bandwidth(bandwidth: Any, whiten: Any, d: int) -> str | np.ndarray:

@@ -1,36 +1,12 @@
-"""Weights of rows, and what weighted rows are like."""
+"""What weighted rows are like."""
 
 from __future__ import annotations
 
-from math import inf, sqrt
-from typing import Any
+from math import sqrt
 
 import numpy as np
 
 _WEIGHTLESS = float(np.finfo(float).eps)  # part of the largest weight that is as good as none
-
-
-def row_weights(sample_weight: Any, n: int) -> np.ndarray | None:
-    """Weights (n,) with sum 1; None where none are given."""
-    if sample_weight is None:
-        return None
-    try:
-        weights = np.asarray(sample_weight, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"sample_weight must hold numbers, got {sample_weight!r}.") from None
-    if weights.ndim == 2 and weights.shape[1] == 1:
-        weights = weights[:, 0]
-    if weights.shape != (n,):
-        raise ValueError(f"sample_weight must have one entry per row, shape ({n},), got shape "
-                         f"{weights.shape}.")
-    wrong = np.flatnonzero(~((weights >= 0) & (weights < inf)))
-    if len(wrong):
-        raise ValueError("sample_weight must hold finite numbers, 0 or more; entry "
-                         f"{wrong[0]} is {weights[wrong[0]]:g}.")
-    if not weights.any():
-        raise ValueError("sample_weight is zero for every row; at least one must be positive.")
-    weights = weights / weights.max()  # the sum stays finite
-    return weights / weights.sum()
 
 
 def weighty_rows(Z: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from divest._results import warn_if_doubtful
-from divest._validation import check_integer, check_number, check_sample
+from divest._validation import check_integer, check_number, check_sample, check_sample_weight
 from divest.density._selection import ISJ_BINS, Selection, isj_diagnostic, normal_reference, select
-from divest.density._weights import row_weights
 
 
 def scott_bandwidth(n: float, d: int) -> float:
@@ -270,4 +269,4 @@ def loo_kl_bandwidth(X: Any, sample_weight: Any = None) -> float:
 def _choose(rule: str, X: Any, sample_weight: Any, name: str, **options: Any) -> Selection:
     """What `select` says about unchecked input."""
     rows = check_sample(X, name)[0]
-    return select(rule, rows, row_weights(sample_weight, len(rows)), **options)
+    return select(rule, rows, check_sample_weight(sample_weight, len(rows)), **options)

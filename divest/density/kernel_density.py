@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from divest._results import Diagnostic, diagnostics_frame, warn_if_doubtful
-from divest._validation import check_number, check_option, check_rows
+from divest._validation import check_number, check_option, check_rows, weighted_rows
 from divest.density import _diagnostics
 from divest.density._adaptive import local_bandwidths
 from divest.density._algorithms import ALGORITHMS, TREES, add_grid, add_tree
@@ -17,7 +17,7 @@ from divest.density._queries import EUCLIDEAN, DensityQueries
 from divest.density._selection import isj_diagnostic
 from divest.density._sums import PointSet
 from divest.density._support import BOUNDARIES, box_of, check_bounds, refuse_outside
-from divest.density._units import WHITENINGS, Units, chosen_by, fit_units, weighted_rows
+from divest.density._units import WHITENINGS, Units, chosen_by, fit_units
 from divest.density._weights import effective_size
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from divest._results import Diagnostic, EstimateResult
 from divest._validation import check_counts, check_number
 from divest.generators import Generator, PowerIntegral, Sign, resolve_generator
+from divest.sample_complexity import kl_threshold
 
 NEAR_NULL = 0.01
 
@@ -179,8 +180,13 @@ def f_divergence(P: Any, Q: Any, divergence: str | Generator = "kl", *, smoothin
         "near_null", null_pvalue, NEAR_NULL, True,
         "above the threshold the samples may not differ at all, and the interval is that of the "
         "noncentral chi-square law (reported only)")
+    fit_risk = Diagnostic(
+        "fit_risk", (cells - 1) / (2 * min(n, m)), kl_threshold(0.05), True,
+        "divergence of the shares of the smaller sample from the true ones, to first order; above "
+        "the threshold one new row can tell them apart: merge cells, or get more rows (reported "
+        "only)")
     return CountDivergenceResult(
-        estimate, error, f"{generator.name} of counts", (int(n), int(m)), (near_null,),
+        estimate, error, f"{generator.name} of counts", (int(n), int(m)), (near_null, fit_risk),
         confidence_level, (0.0, generator.upper_bound), generator.unit, bias, null_pvalue, scale,
         cells)
 

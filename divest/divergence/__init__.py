@@ -1,6 +1,7 @@
 """How far apart are two samples?"""
 
 from divest.divergence._symmetric_common import SymmetricEstimateResult
+from divest.divergence._symmetric_gain import SymmetryGainResult
 from divest.divergence.estimate import estimate_divergence
 from divest.divergence.nearest_neighbor_distance import NearestNeighborDistanceDivergence
 from divest.divergence.nearest_neighbor_ratio import NearestNeighborRatioDivergence
@@ -18,6 +19,7 @@ __all__ = [
     "NearestNeighborDistanceDivergence",
     "NearestNeighborRatioDivergence",
     "SymmetricEstimateResult",
+    "SymmetryGainResult",
     "divergence_two_sample_test",
     "estimate_divergence",
     "group_invariance_test",

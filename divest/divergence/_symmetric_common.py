@@ -11,7 +11,8 @@ from divest._results import EstimateResult
 from divest._samples import stack_samples
 from divest._validation import check_sample
 from divest.groups import FiniteGroup
-from divest.kernels import Kernel, median_bandwidth, resolve_kernel
+from divest.groups._arguments import check_group
+from divest.kernels import Kernel, resolve_kernel
 
 NOTE = ("The two laws are compared after averaging each over the group, which never makes them\n"
         "farther apart. If a law may not be invariant, see group_invariance_test.")
@@ -51,21 +52,6 @@ class SymmetricEstimateResult(EstimateResult):
         return {**super()._row(), "group_order": self.group_order}
 
 
-def check_group(group: Any, n_features: int, *, subset: bool = False) -> None:
-    """An isometric group on so many columns; a random subset of one only where `subset`."""
-    if not isinstance(group, FiniteGroup):
-        raise TypeError(f"group must be a FiniteGroup of divest.groups, got {group!r}.")
-    if group.n_features != n_features:
-        raise ValueError(f"group acts on {group.n_features} columns, but the samples have "
-                         f"{n_features}; divest.groups.product adds columns to a group.")
-    if not group.is_isometric:
-        raise ValueError(f"group must not change distances, and {group!r} does (is_isometric is "
-                         "False); use orthogonal matrices, or rescale the columns.")
-    if not (subset or group.is_complete):
-        raise ValueError(f"group must be complete, got {group!r}; only symmetric_mmd, its test and "
-                         "its gain take a random subset.")
-
-
 def two_samples(P: Any, Q: Any, group: Any, *,
                 subset: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """The rows of both samples, at least two of each, on whose columns the group acts."""
@@ -88,20 +74,8 @@ def one_sample(X: Any, group: Any, least: int, *, subset: bool = False) -> np.nd
     return rows
 
 
-def pooled_kernel(kernel: str | Kernel | None, rows: np.ndarray) -> Kernel:
-    """The kernel; where it has no bandwidth, with the median distance between rows.
-
-    The rows are sorted first, as labels must not matter to which rows a large sample's median is
-    taken of.
-    """
-    chosen = resolve_kernel("rbf" if kernel is None else kernel)
-    if chosen.has_bandwidth:
-        return chosen
-    return chosen.with_bandwidth(median_bandwidth(rows[np.lexsort(rows.T)]))
-
-
 def invariant_kernel(kernel: str | Kernel | None, rows: np.ndarray, group: FiniteGroup) -> Kernel:
-    """The same with the median distance between images of different rows.
+    """The kernel; without a bandwidth, with the median distance between images of different rows.
 
     That does not change when rows move within their orbits, without which the test of invariance
     would not be exact.

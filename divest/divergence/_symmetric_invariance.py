@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from divest._resampling import generators, run_tasks
-from divest.divergence._symmetric_mmd import at_zero, lower_blocks, values
 from divest.groups import FiniteGroup
+from divest.groups._averages import at_zero, lower_blocks, values
 from divest.kernels import Kernel
 
 _ROWS = 32  # per task

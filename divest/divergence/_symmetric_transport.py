@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from divest.groups import FiniteGroup
+from divest.groups import FiniteGroup, _transport
 
 
 def transport(cost: np.ndarray) -> tuple[float, float]:
@@ -17,7 +17,7 @@ def transport(cost: np.ndarray) -> tuple[float, float]:
     """
     n, m = cost.shape
     if n == m:
-        columns = _assignment(cost)
+        columns = _transport.assignment(cost)
         value = float(cost[np.arange(n), columns].mean())
         u, v = _assignment_potentials(cost, columns)
     else:
@@ -33,16 +33,9 @@ def split_distance(rows: np.ndarray, n: int, group: FiniteGroup,
 
 
 def least_cost(cost: np.ndarray) -> float:
-    """Least mean cost of moving one sample to the other."""
+    """Least mean cost of moving one sample to the other, of whatever sizes."""
     n, m = cost.shape
-    return float(cost[np.arange(n), _assignment(cost)].mean()) if n == m else _unequal(cost)[0]
-
-
-def _assignment(cost: np.ndarray) -> np.ndarray:
-    """The column each row goes to at the least cost."""
-    from scipy.optimize import linear_sum_assignment
-
-    return linear_sum_assignment(cost)[1]
+    return _transport.least_cost(cost) if n == m else _unequal(cost)[0]
 
 
 def _assignment_potentials(cost: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

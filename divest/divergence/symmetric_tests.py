@@ -10,15 +10,11 @@ from divest._resampling import resampling_pvalue, root_sequence
 from divest._results import Diagnostic, HypothesisResult, warn_if_doubtful
 from divest._validation import check_integer
 from divest.divergence._permutation import distinct_permutations
-from divest.divergence._symmetric_common import (
-    invariant_kernel,
-    one_sample,
-    pooled_kernel,
-    two_samples,
-)
+from divest.divergence._symmetric_common import invariant_kernel, one_sample, two_samples
 from divest.divergence._symmetric_invariance import moved_sums
 from divest.divergence._symmetric_mmd import permuted_discrepancies
 from divest.groups import FiniteGroup
+from divest.groups._arguments import pooled_kernel
 from divest.kernels import Kernel
 
 
@@ -93,8 +89,10 @@ def symmetric_mmd_test(P: Any, Q: Any, group: FiniteGroup, kernel: str | Kernel 
     root = root_sequence(random_state)
     found = permuted_discrepancies(kernel, group, rows, is_p, root.spawn(n_resamples), n_jobs,
                                    progress)
-    return _result(found, f"symmetrized MMD test, {kernel!r}",
-                   "both samples have the same law after averaging over the group", root,
+    null = "both samples have the same law"
+    if group.is_complete:
+        null += " after averaging over the group"
+    return _result(found, f"symmetrized MMD test, {kernel!r}", null, root,
                    distinct_permutations(is_p, None, n_resamples))
 
 

@@ -39,6 +39,9 @@ class Family(Protocol):
     def whitening(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Location (d,) and factor (d, d) with which ``(X - location) @ factor`` is standard."""
 
+    def n_parameters(self, fitted: Any, X: np.ndarray) -> int | None:
+        """Free parameters of the model fitted to X; None where they cannot be counted."""
+
 
 @dataclass(frozen=True)
 class UnivariateFamily:
@@ -60,6 +63,9 @@ class UnivariateFamily:
     def whitening(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         location, scale = self._parameters(X)
         return np.array([location]), np.array([[1 / scale]])
+
+    def n_parameters(self, fitted: Any, X: np.ndarray) -> int | None:
+        return self.distribution.numargs + 2 - len(self.fixed)
 
     def _parameters(self, X: np.ndarray) -> tuple[float, ...]:
         if X.shape[1] != 1:
@@ -96,6 +102,10 @@ class NormalFamily:
         root = cholesky(covariance, lower=True)
         return mean, solve_triangular(root, np.eye(len(mean)), lower=True).T
 
+    def n_parameters(self, fitted: Any, X: np.ndarray) -> int | None:
+        d = X.shape[1]
+        return d + d * (d + 1) // 2
+
     def _parameters(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         n, d = X.shape
         if n <= d:
@@ -131,6 +141,13 @@ class FittableFamily:
 
     def whitening(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"{self.name} has no location and scale.")
+
+    def n_parameters(self, fitted: Any, X: np.ndarray) -> int | None:
+        from sklearn.mixture import GaussianMixture
+
+        if not isinstance(fitted, GaussianMixture):
+            return None
+        return round((fitted.bic(X) - fitted.aic(X)) / (np.log(len(X)) - 2.0))  # as both define it
 
 
 def as_family(family: Any) -> Family:

@@ -31,6 +31,7 @@ from divest.goodness_of_fit._stein_test import (
 from divest.goodness_of_fit._verdict import SINGULAR, distinct_values, repeated_rows
 from divest.goodness_of_fit.models import as_score_model, check_score
 from divest.kernels import Kernel, resolve_kernel
+from divest.sample_complexity import kl_threshold
 
 INDEPENDENCE = "thin the chain, or shuffle rows that are only sorted"
 FAILURES = 0.05  # share of the samples drawn that may fail to be fitted
@@ -224,7 +225,7 @@ class CompositeSteinTest(WitnessMixin, SteinTest):
         outcome, table = self._resample(points, grid, estimate, seeds)
         self._points, self._kernel = points, grid.kernels[outcome.best]
         self._null = f"the rows are drawn from a member of the family {family.name}"
-        self._store(outcome, table, self.n_resamples, root, self._diagnose(X))
+        self._store(outcome, table, self.n_resamples, root, self._diagnose(family, X))
         return self
 
     # ------------------------------------------------------------ steps of fit
@@ -306,10 +307,12 @@ class CompositeSteinTest(WitnessMixin, SteinTest):
                 "Fix some of the parameters, or use a family with fewer.")
         return values[:, :-1]
 
-    def _diagnose(self, X: np.ndarray) -> list[Diagnostic]:
+    def _diagnose(self, family: Family, X: np.ndarray) -> list[Diagnostic]:
         """What speaks for and against the p-value."""
         model, S = self.model_, self.model_.score(X)
         found = [known.autocorrelation(S, INDEPENDENCE), repeated_rows(X), distinct_values(X)]
+        if (p := family.n_parameters(self.fitted_, X)) is not None:
+            found.append(_fit_risk(p, len(X)))
         if self._points.singular:
             found.append(SINGULAR)
         if self.null == "wild":
@@ -323,6 +326,14 @@ class CompositeSteinTest(WitnessMixin, SteinTest):
         if isinstance(self.bandwidth, str) and self.bandwidth == "median":
             found.append(known.median_in_high_dimension(X.shape[1]))
         return found
+
+
+def _fit_risk(n_parameters: int, n: int) -> Diagnostic:
+    """How far the fitted model is from the best of its family, which the p-value allows for."""
+    return Diagnostic("fit_risk", n_parameters / (2.0 * n), kl_threshold(0.05), True,
+                      "divergence of the fitted model from the best of the family, to first order; "
+                      "above the threshold one new row can tell them apart: the p-value allows for "
+                      "that, other uses of fitted_ do not (reported only)")
 
 
 def _refit_failures(failed: int, n_resamples: int) -> Diagnostic:

@@ -10,6 +10,7 @@ from scipy.spatial import KDTree
 from scipy.spatial.distance import pdist
 
 MAX_ORDER = 10_000
+MAX_SUBSET = 99  # random elements: with the identity they make 10,000 pairs
 _SAME = 1e-8  # elements whose numbers differ by less are the same
 _ISOMETRIC = 1e-10
 
@@ -21,21 +22,43 @@ def check_whole(name: str, value: Any) -> int:
     return int(value)
 
 
-def check_order(order: int) -> None:
-    """Refuse groups without an element, or with too many."""
+def check_order(order: int, called: str = "") -> None:
+    """Refuse groups without an element, or with too many; `called` says how many in short."""
     if order < 1:
         raise ValueError("a group has at least one element, the identity; got none.")
     if order > MAX_ORDER:
-        raise ValueError(f"a group may have {MAX_ORDER} elements, got {order}; "
+        raise ValueError(f"a group may have {MAX_ORDER} elements, got {called or order}; "
                          "FiniteGroup.random_subset takes random elements of a larger one.")
+
+
+def checked_index(index: Any, order: int) -> np.ndarray:
+    """Numbers of elements."""
+    which = np.asarray(index)
+    if which.dtype.kind not in "iu" or ((which < 0) | (which >= order)).any():
+        raise ValueError(f"index must hold whole numbers from 0 to {order - 1}, as the group has "
+                         f"{order} elements; got {index!r}.")
+    return which
+
+
+def same_shapes(name: str, elements: Any) -> np.ndarray:
+    """All elements in one array."""
+    try:
+        return np.asarray(elements)
+    except ValueError:
+        shapes = [np.shape(element) for element in elements]
+        other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
+        raise ValueError(f"{name} must all have the same shape; number 0 has {shapes[0]}, and "
+                         f"number {other} has {shapes[other]}.") from None
 
 
 def checked_matrices(matrices: Any) -> np.ndarray:
     """Finite square matrices, (order, d, d)."""
-    array = np.array(matrices, float)
-    if array.ndim != 3 or array.shape[1] != array.shape[2] or not array.size:
+    array = same_shapes("matrices", matrices)
+    if array.dtype.kind not in "biuf" or array.ndim != 3 or array.shape[1] != array.shape[2] \
+            or not array.size:
         raise ValueError("matrices must be numbers in an array of shape (order, d, d), "
-                         f"got the shape {array.shape}.")
+                         f"got {array.dtype} of shape {array.shape}.")
+    array = array.astype(float)
     wrong = np.flatnonzero(~np.isfinite(array).all(axis=(1, 2)))
     if len(wrong):
         raise ValueError(f"matrices must be finite; number {wrong[0]} holds NaN or infinity.")

@@ -77,7 +77,7 @@ def sign_flips(d: int) -> FiniteGroup:
     >>> sign_flips(3).order
     8
     """
-    check_order(2**check_whole("d", d))
+    check_order(2 ** min(check_whole("d", d), 50), f"2**{d}")  # 2**50 is too many as well
     return FiniteGroup([np.diag(signs) for signs in _pairs([1.0, -1.0], repeat=d)])
 
 
@@ -98,7 +98,9 @@ def permutations(blocks: int | Sequence[Sequence[int]]) -> FiniteGroup:
     Raises
     ------
     ValueError
-        When the parts differ in size, or a column is missing or there twice.
+        When the parts differ in size, a column is missing or there twice, or there are more than 7.
+    TypeError
+        When `blocks` is neither a number nor a sequence of sequences.
 
     Examples
     --------
@@ -109,19 +111,27 @@ def permutations(blocks: int | Sequence[Sequence[int]]) -> FiniteGroup:
     >>> particles.apply([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]], 1).tolist()
     [[1.0, 2.0, 5.0, 6.0, 3.0, 4.0]]
     """
-    if isinstance(blocks, (int, np.integer)):
-        parts = [[column] for column in range(blocks)]
-    else:
-        parts = [list(part) for part in blocks]
+    parts = _parts(blocks)
     named = [column for part in parts for column in part]
     if len({len(part) for part in parts}) != 1 or sorted(named) != list(range(len(named))):
         raise ValueError("blocks must have the same number of columns each, and together hold each "
                          f"of the columns 0, 1, ... once; got {blocks!r}.")
-    check_order(factorial(len(parts)))
     orders = np.empty((factorial(len(parts)), len(named)), np.intp)
     for row, order in zip(orders, _orders(range(len(parts))), strict=True):
         row[named] = [column for part in order for column in parts[part]]
     return FiniteGroup.from_permutations(orders)
+
+
+def _parts(blocks: int | Sequence[Sequence[int]]) -> list[list[int]]:
+    """The columns of each part, where there are not too many parts."""
+    whole = isinstance(blocks, (int, np.integer))
+    try:
+        count = check_whole("blocks", blocks) if whole else len(blocks)  # type: ignore[arg-type]
+        check_order(factorial(min(count, 20)), f"{count}!")  # 20! is too many as well
+        return [[i] if whole else list(blocks[i]) for i in range(count)]  # type: ignore[index]
+    except TypeError:
+        raise TypeError("blocks must be the number of parts, a whole number, or the columns of "
+                        f"each part, such as [[0, 1], [2, 3]]; got {blocks!r}.") from None
 
 
 def product(a: FiniteGroup, b: FiniteGroup) -> FiniteGroup:

@@ -9,13 +9,15 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from divest.groups._checks import (
-    MAX_ORDER,
+    MAX_SUBSET,
     check_order,
     check_whole,
+    checked_index,
     checked_matrices,
     identity_of,
     keep_distances,
     orthogonal,
+    same_shapes,
 )
 
 
@@ -36,7 +38,7 @@ class FiniteGroup:
     n_features : int
         Number of columns d of the rows it acts on.
     identity : int
-        Which element changes nothing; -1 in a random subset.
+        Which element changes nothing.
     is_isometric : bool
         Whether no element changes a distance.
     is_complete : bool
@@ -93,7 +95,7 @@ class FiniteGroup:
         >>> FiniteGroup.from_permutations([[0, 1, 2], [1, 2, 0], [2, 0, 1]])
         FiniteGroup(order=3, n_features=3)
         """
-        columns = np.asarray(perms)
+        columns = same_shapes("perms", perms)
         if columns.ndim != 2 or columns.dtype.kind not in "iu" or not columns.size:
             raise ValueError("perms must be whole numbers in an array of shape (order, d), got "
                              f"{columns.dtype} of shape {columns.shape}.")
@@ -146,17 +148,18 @@ class FiniteGroup:
     @classmethod
     def random_subset(cls, draw: Callable[[np.random.Generator], Any], size: int,
                       random_state: Any = None) -> FiniteGroup:
-        """Random elements, and their inverses, of a group too large to list.
+        """The identity and random elements of a group too large to list.
 
-        Only averages over the group can be had from a subset, so the symmetrized MMD and its test
-        take it and nothing else does.
+        Only averages over the group can be had from a subset, so measures by the MMD take it and
+        nothing else does. They compare laws averaged over the subset, from all pairs of its
+        elements: the time grows with the square of `size`.
 
         Parameters
         ----------
         draw : callable
             ``draw(rng)`` returns the orthogonal matrix (d, d) of a uniformly random element.
         size : int
-            Number of draws; with the inverses there are twice as many elements.
+            Number of draws, at most 99; with the identity there is one element more.
         random_state : int, Generator or None, default None
             Source of the draws.
 
@@ -168,23 +171,24 @@ class FiniteGroup:
         Raises
         ------
         ValueError
-            When `size` is not 1 to 5000, or a matrix is not orthogonal.
+            When `size` is not 1 to 99, or a matrix is not orthogonal.
 
         Examples
         --------
         >>> import numpy as np
         >>> from divest.groups import FiniteGroup
         >>> FiniteGroup.random_subset(lambda rng: np.diag(rng.choice([-1, 1], 50)), 20, 0)
-        FiniteGroup(order=40, n_features=50, subset)
+        FiniteGroup(order=21, n_features=50, subset)
         """
-        if not 1 <= size <= MAX_ORDER // 2:
-            raise ValueError(f"size must lie between 1 and {MAX_ORDER // 2}, got {size!r}.")
+        if check_whole("size", size) > MAX_SUBSET:
+            raise ValueError(f"size must be at most {MAX_SUBSET}, as all pairs of elements are "
+                             f"used; got {size}.")
         rng = np.random.default_rng(random_state)
         drawn = checked_matrices([draw(rng) for _ in range(size)])
         group = cls.__new__(cls)
-        group._elements = np.concatenate([drawn, drawn.transpose(0, 2, 1)])
+        group._elements = np.concatenate([np.eye(drawn.shape[1])[None], drawn])
         group.order, group.n_features = group._elements.shape[:2]
-        group.is_complete, group.identity = False, -1
+        group.is_complete, group.identity = False, 0
         group.is_isometric = orthogonal(drawn)
         if not group.is_isometric:
             raise ValueError("draw must return orthogonal matrices, and it did not.")
@@ -250,7 +254,8 @@ class FiniteGroup:
         Raises
         ------
         ValueError
-            When `X` has another number of columns, or `index` of entries.
+            When `X` has another number of columns, or `index` of entries, or an entry is none of
+            the numbers 0 to ``order - 1``.
 
         Examples
         --------
@@ -258,7 +263,7 @@ class FiniteGroup:
         >>> sign_flips(1).apply([[1.0], [2.0]], [0, 1]).tolist()
         [[1.0], [-2.0]]
         """
-        rows, which = self._rows(X, "X"), np.asarray(index)
+        rows, which = self._rows(X, "X"), checked_index(index, self.order)
         if which.ndim == 0:
             return np.array(self._act(int(which), rows), float)
         if which.shape != (len(rows),):

@@ -149,7 +149,8 @@ def plot_power_curve(power: PowerResult | pd.DataFrame, ax: Axes | None = None) 
     """The power of a test against the sample size, with 95 % Wilson limits.
 
     With a `PowerResult`, also the fitted line (of the probit of the power against the root of n),
-    the wanted power, and the sample size at which it is reached, with its 95 % interval.
+    the wanted power, and the sample size at which it is reached, with its 95 % interval; or the
+    smallest size that the test takes, where that is enough.
 
     Parameters
     ----------
@@ -195,7 +196,7 @@ def plot_power_curve(power: PowerResult | pd.DataFrame, ax: Axes | None = None) 
     ax = axes_or_new(ax)
     right = float(curve["n"].max())
     if isinstance(power, PowerResult):
-        right = max(right, power.interval()[1]) if power.reachable else right
+        right = float(np.nanmax([right, power.interval()[1]]))
         _draw_power_fit(power, _MARGIN * right, ax)
     shares = curve["power"].to_numpy(float)
     limits = [shares - curve["low"].to_numpy(float), curve["high"].to_numpy(float) - shares]
@@ -329,7 +330,10 @@ def _draw_power_fit(result: PowerResult, right: float, ax: Axes) -> None:
     ax.axhline(result.power, color=ALARM, linewidth=1.5, label=f"wanted, {result.power:.3g}")
     ax.axhline(result.level, color=GREY, linewidth=1, linestyle=":",
                label=f"level, {result.level:.3g}")
-    if not result.reachable:
+    if result.at_smallest:
+        ax.axvline(result.n, color=ALARM, linewidth=1.5, linestyle="--",
+                   label=f"smallest size the test takes, {result.n:.6g}")
+    if np.isnan(result.standard_error):
         return
     slope = _probit_line(result).slope
     roots = np.sqrt(np.linspace(0.0, right, _POINTS))
@@ -361,6 +365,8 @@ def _power_title(power: Any) -> str:
         return "power of the test"
     if not power.reachable:
         return f"power {power.power:.3g} is not reached"
+    if power.at_smallest:
+        return f"n = {power.n:.6g}, the smallest size, is enough for power {power.power:.3g}"
     low, high = power.interval()
     return (f"power {power.power:.3g} at n = {np.ceil(power.n):.6g} "
             f"({_short(low, 3)} to {_short(high, 3)})")

@@ -23,6 +23,14 @@ class Moments(NamedTuple):
     third: np.ndarray | None
 
 
+class Evaluated(NamedTuple):
+    """What a family says about its law fitted to rows."""
+
+    values: np.ndarray  # the coefficient vector
+    rank: int  # directions in which the statistics vary
+    parts: np.ndarray  # what each row adds to p_star, times n
+
+
 class Contraction(NamedTuple):
     """What the coefficients need, but for the fourth cumulant."""
 
@@ -31,6 +39,23 @@ class Contraction(NamedTuple):
     T: float
     S2: float
     S1: float
+
+
+def weighted_mean(X: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Mean of each column."""
+    return X.mean(axis=0) if weights is None else weights @ X / weights.sum()
+
+
+def equal_weights(n: int, weights: np.ndarray | None) -> np.ndarray:
+    """The weights with sum 1; equal ones where there are none."""
+    return np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
+
+
+def less_group(weights: np.ndarray, labels: np.ndarray, without: int | None,
+               share: float) -> np.ndarray:
+    """Weights with sum 1, after a group has lost a share of its weight."""
+    weights = weights * (1.0 - share * (labels == without))
+    return weights / weights.sum()
 
 
 def combine(k4: float, T: float, S2: float, S1: float) -> tuple[float, float]:
@@ -52,9 +77,9 @@ def coefficients(a: np.ndarray, k4: float, T: float, S2: float, S1: float) -> np
     return np.array([np.trace(a), *combine(k4, T, S2, S1)])
 
 
-def first_order(a: np.ndarray) -> np.ndarray:
+def first_order(p_star: float) -> np.ndarray:
     """The coefficient vector where the second order is not wanted."""
-    return np.array([np.trace(a), np.nan, np.nan])
+    return np.array([p_star, np.nan, np.nan])
 
 
 def whitening(covariance: np.ndarray) -> np.ndarray:
@@ -97,7 +122,7 @@ def exact_coefficients(cumulants: tuple[Any, Any, Any], V: np.ndarray | None,
     G, psi3, psi4 = cumulants
     parts = contract(np.asarray(G), V, np.asarray(psi3) if second else None, K)
     if not second:
-        return first_order(parts.a)
+        return first_order(np.trace(parts.a))
     B = parts.whitener @ parts.a @ parts.whitener.T
     k4 = psi4(B) if callable(psi4) else np.tensordot(np.tensordot(psi4, B, axes=2), B, axes=2)
     return coefficients(parts.a, float(k4), parts.T, parts.S2, cubes * parts.S1)
@@ -132,27 +157,26 @@ class GroupedRows:
 
     def __init__(self, rows: np.ndarray, weights: np.ndarray | None, labels: np.ndarray,
                  third: bool) -> None:
-        n = len(rows)
-        self.weights = np.full(n, 1.0 / n) if weights is None else weights
+        self.weights = equal_weights(len(rows), weights)
         self.center = self.weights @ rows
         self.rows, self.labels, self.third = rows - self.center, labels, third
         self.n_groups, self.cubes = int(labels.max()) + 1, cube_factor(weights)
         self._total = self._sums(slice(None))
 
-    def moments(self, without: int | None = None) -> Moments:
-        """Of all rows, or without one group."""
+    def moments(self, without: int | None = None, share: float = 1.0) -> Moments:
+        """Of all rows, or without one group or a share of it."""
         sums = self._total
         if without is not None:
             group = self._sums(np.flatnonzero(self.labels == without))
-            sums = [total - part for total, part in zip(sums, group, strict=True)]
+            sums = [total - share * part for total, part in zip(sums, group, strict=True)]
         mass, mean, second = sums[0], sums[1] / sums[0], sums[2] / sums[0]
         third = central_third(mean, second, sums[3] / mass) if self.third else None
         return Moments(self.center + mean, second - np.multiply.outer(mean, mean), third)
 
-    def centered(self, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """The rows about their mean, and their weights, 0 in a group left out."""
-        weights = self.weights if without is None else self.weights * (self.labels != without)
-        weights = weights / weights.sum()
+    def centered(self, without: int | None = None, share: float = 1.0
+                 ) -> tuple[np.ndarray, np.ndarray]:
+        """The rows about their mean, and their weights, less a share of a group left out."""
+        weights = less_group(self.weights, self.labels, without, share)
         return self.rows - weights @ self.rows, weights
 
     def _sums(self, chosen: Any) -> list[Any]:
@@ -178,15 +202,6 @@ def finite_cumulants(statistics: np.ndarray, masses: np.ndarray
                      - 2.0 * np.sum(product * product.T))
 
     return G, third_sum(rows, masses), psi4
-
-
-def independent_cumulants(second: np.ndarray, third: np.ndarray, fourth: np.ndarray
-                          ) -> tuple[np.ndarray, np.ndarray, FourthCumulant]:
-    """G, psi3 and psi4 of independent statistics, one per column."""
-    p = len(second)
-    psi3, each = np.zeros((p, p, p)), np.arange(p)
-    psi3[each, each, each] = third
-    return np.diag(second), psi3, lambda B: float(fourth @ np.diag(B)**2)
 
 
 def deletion_groups(n: int, n_groups: int) -> np.ndarray:

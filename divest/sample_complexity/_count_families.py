@@ -2,54 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from divest._validation import check_sample
-from divest.sample_complexity._contractions import finite_cumulants, independent_cumulants
+from divest.sample_complexity._contractions import (
+    Evaluated,
+    combine,
+    equal_weights,
+    first_order,
+    weighted_mean,
+)
+from divest.sample_complexity._independent import (
+    IndependentColumns,
+    Standard,
+    check_entries,
+)
 
 
-def weighted_mean(X: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """Mean of each column."""
-    return X.mean(axis=0) if weights is None else weights @ X / weights.sum()
-
-
-def check_counts(X: Any, most: float = np.inf) -> np.ndarray:
-    """Rows of whole numbers between 0 and `most`."""
-    X, names = check_sample(X, "X")
-    wrong = np.argwhere(~((X >= 0) & (X <= most) & (X == np.round(X))))
-    if len(wrong):
-        row, column = wrong[0].tolist()
-        named = names[column] if names is not None else column
-        wanted = "whole numbers, 0 or more" if most == np.inf else "0 or 1"
-        raise ValueError(f"X must hold counts ({wanted}); row {row} of column {named!r} is "
-                         f"{X[row, column]:g}.")
-    return X
+def check_counts(X: Any, names: Sequence[Any] | None = None) -> np.ndarray:
+    """Rows of whole numbers, 0 or more."""
+    return check_entries(X, names, lambda x: (x >= 0) & (x == np.round(x)),
+                         "counts (whole numbers, 0 or more)")
 
 
 @dataclass(frozen=True)
-class Poisson:
+class Poisson(IndependentColumns):
     """Independent columns; theta holds the rates."""
 
     name: str = field(default="poisson", init=False)
 
-    def sufficient_statistics(self, X: Any) -> np.ndarray:
-        """The columns."""
-        return check_counts(X)
-
-    def fit(self, X: Any, sample_weight: np.ndarray | None = None) -> np.ndarray:
-        """Means."""
-        return weighted_mean(check_counts(X), sample_weight)
+    def check(self, X: Any, names: Sequence[Any] | None = None) -> np.ndarray:
+        """Rows of counts."""
+        return check_counts(X, names)
 
     def sample(self, theta: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
         """Independent draws."""
         return rng.poisson(theta, size=(n, len(theta))).astype(float)
 
-    def cumulants(self, theta: np.ndarray) -> tuple[Any, Any, Any]:
+    def column_cumulants(self, theta: np.ndarray) -> Standard:
         """All equal to the rate."""
-        return independent_cumulants(theta, theta, theta)
+        return theta, theta, theta
 
     def empty_probabilities(self, theta: np.ndarray, n: float) -> np.ndarray:
         """That a column of a new sample is all zero."""
@@ -57,28 +52,23 @@ class Poisson:
 
 
 @dataclass(frozen=True)
-class Bernoulli:
+class Bernoulli(IndependentColumns):
     """Independent columns of zeros and ones; theta holds the chances of ones."""
 
     name: str = field(default="bernoulli", init=False)
 
-    def sufficient_statistics(self, X: Any) -> np.ndarray:
-        """The columns."""
-        return check_counts(X, 1.0)
-
-    def fit(self, X: Any, sample_weight: np.ndarray | None = None) -> np.ndarray:
-        """Shares of ones."""
-        return weighted_mean(check_counts(X, 1.0), sample_weight)
+    def check(self, X: Any, names: Sequence[Any] | None = None) -> np.ndarray:
+        """Rows of zeros and ones."""
+        return check_entries(X, names, lambda x: (x == 0) | (x == 1), "counts (0 or 1)")
 
     def sample(self, theta: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
         """Independent draws."""
         return (rng.random((n, len(theta))) < theta).astype(float)
 
-    def cumulants(self, theta: np.ndarray) -> tuple[Any, Any, Any]:
+    def column_cumulants(self, theta: np.ndarray) -> Standard:
         """Of a coin."""
         variance = theta * (1.0 - theta)
-        return independent_cumulants(variance, variance * (1.0 - 2.0 * theta),
-                                     variance * (1.0 - 6.0 * variance))
+        return variance, variance * (1.0 - 2.0 * theta), variance * (1.0 - 6.0 * variance)
 
     def empty_probabilities(self, theta: np.ndarray, n: float) -> np.ndarray:
         """That a column of a new sample lacks one of its two values."""
@@ -105,7 +95,15 @@ class Multinomial:
 
     def fitted_units(self, X: np.ndarray, weights: np.ndarray | None, names: Any) -> Any:
         """One column of labels as one column per category."""
-        return Cells(np.unique(X)) if X.shape[1] == 1 else np.asarray
+        if X.shape[1] > 1:
+            check_counts(X, names)
+            return np.asarray
+        labels = np.unique(X)
+        if 2 * len(labels) > len(X):
+            raise ValueError(f"X has {len(labels)} different labels in {len(X)} rows, too many for "
+                             "categories: at most half as many as rows. For numbers that are no "
+                             "categories, take another family, or cut them into bins.")
+        return Cells(labels)
 
     def _counts(self, X: Any) -> np.ndarray:
         X = check_counts(X)
@@ -123,21 +121,45 @@ class Multinomial:
 
     def fit(self, X: Any, sample_weight: np.ndarray | None = None) -> tuple[int, np.ndarray]:
         """Trials per row, and shares."""
-        mean = weighted_mean(self._counts(X), sample_weight)
-        trials = round(mean.sum())
-        return trials, mean / trials
+        return _shares(self._counts(X), sample_weight)
 
     def sample(self, theta: tuple[int, np.ndarray], n: int,
                rng: np.random.Generator) -> np.ndarray:
         """Independent draws."""
         return rng.multinomial(*theta, size=n).astype(float)
 
-    def cumulants(self, theta: tuple[int, np.ndarray]) -> tuple[Any, Any, Any]:
-        """Those of one trial times the number of trials."""
-        trials, shares = theta
-        G, psi3, psi4 = finite_cumulants(np.eye(len(shares))[:, :-1], shares)
-        return trials * G, trials * psi3, lambda B: trials * psi4(B)
+    def risk_coefficients(self, X: np.ndarray, weights: np.ndarray | None, specified: bool,
+                          second: bool, cubes: float) -> Evaluated:
+        """The coefficient vector of the law fitted to rows.
+
+        The inverse of G is that of a diagonal matrix on counts that sum to zero, so every
+        contraction is a sum over cells or over pairs of them.
+        """
+        trials, shares = _shares(X, weights)
+        specified = specified or trials == 1  # then any law is in the family
+        used, w = shares > 0, equal_weights(len(X), weights)
+        m, rank = shares[used], int(used.sum()) - 1
+        y = X[:, used] / (trials * m) - 1.0
+        parts = trials * y**2 @ m
+        p_star = float(rank if specified else w @ parts)
+        if not second:
+            return Evaluated(first_order(p_star), rank, parts)
+        B, third = (y * w[:, None]).T @ y, w @ y**3
+        if specified:
+            B, third = (np.diag(1.0 / m) - 1.0) / trials, (1 / m - 1) * (1 / m - 2) / trials**2
+        squares, pairs = m @ np.diag(B)**2, m @ B**2 @ m
+        T = squares - (m @ np.diag(B))**2
+        c2 = combine(trials * (T - 2.0 * pairs), trials * T, trials * (squares - pairs),
+                     trials * cubes * (m @ third))
+        return Evaluated(np.array([p_star, *c2]), rank, parts)
 
     def empty_probabilities(self, theta: tuple[int, np.ndarray], n: float) -> np.ndarray:
         """That a category of a new sample is empty."""
         return (1.0 - theta[1])**(n * theta[0])
+
+
+def _shares(X: np.ndarray, weights: np.ndarray | None) -> tuple[int, np.ndarray]:
+    """Trials per row, and the share of each category."""
+    mean = weighted_mean(X, weights)
+    trials = round(mean.sum())
+    return trials, mean / trials

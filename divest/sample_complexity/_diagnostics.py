@@ -8,9 +8,11 @@ from divest._results import Diagnostic
 from divest.sample_complexity._probit import ProbitFit
 
 
-def power_diagnostics(fit: ProbitFit, curve: pd.DataFrame, power: float,
+def power_diagnostics(fit: ProbitFit | None, curve: pd.DataFrame, power: float,
                       max_size: int) -> tuple[Diagnostic, ...]:
     """Whether there is a size, first; where there is one, whether to trust it."""
+    if fit is None:
+        return _smallest_size(curve, power, max_size)
     reachable = Diagnostic("reachable", fit.n, float(max_size), bool(fit.n <= max_size),
                            _out_of_reach(curve, power, max_size))
     if not reachable.passed:
@@ -29,12 +31,20 @@ def power_diagnostics(fit: ProbitFit, curve: pd.DataFrame, power: float,
     )
 
 
+def _smallest_size(curve: pd.DataFrame, power: float, max_size: int) -> tuple[Diagnostic, ...]:
+    """Whether the smallest size, which has the power, clearly has it."""
+    n, low = float(curve["n"].iloc[0]), float(curve["low"].iloc[0])
+    return (
+        Diagnostic("reachable", n, float(max_size), True, "the smallest size has the power."),
+        Diagnostic("smallest_size", low, power, low >= power,
+                   f"lower limit of the power at n = {n:.0f}, the smallest size that the test "
+                   "takes: it has the wanted power, but not clearly; take more trials."),
+    )
+
+
 def _out_of_reach(curve: pd.DataFrame, power: float, max_size: int) -> str:
     """Why there would be no n."""
-    first, last = curve.iloc[0], curve.iloc[-1]
-    if (curve["power"] >= power).all():
-        return (f"n = {first['n']:.0f} is more than enough: the power there is "
-                f"{first['power']:.3g}. Pass smaller sizes.")
+    last = curve.iloc[-1]
     if (curve["power"] < power).all():
         return (f"the line does not reach the power {power:g} up to max_size = {max_size}; at "
                 f"n = {last['n']:.0f}, the largest size tried, the power is {last['power']:.3g}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -58,19 +58,21 @@ class DrawsRoute:
             values.append(2.0 * whole - (half + self.halves[1 - h]) / 2.0)
         return values
 
-    def without_rows(self) -> list[np.ndarray]:
-        """The vector without each group of rows, its bias left in.
+    def without_rows(self, shares: Sequence[float]) -> list[np.ndarray]:
+        """The vector without a share of each group of rows, its bias left in.
 
         The fitted model moves with the mean of the statistics; the draws follow by weights.
         """
         values, n = [], len(self.draws)
         total, draws32 = _plus(*self.sums), self.draws.astype(np.float32)
-        for g in range(self.rows.n_groups):
-            data = self.rows.moments(g)
+        whole = self._value(self.labels >= 0, total)
+        for left_out in enumerate(shares):
+            data = self.rows.moments(*left_out)
             weights = tilted(self.draws, data.mean - self.data.mean)
             change = (weights - 1.0 / n).astype(np.float32)
             third = None if total is None else total / n + third_sum(draws32, change)
-            values.append(self._coefficients(self.draws, weights, third, data, g))
+            found = self._coefficients(self.draws, weights, third, data, left_out)
+            values.append(whole + (found - whole) / left_out[1])
         return values
 
     # ------------------------------------------------------------ steps
@@ -83,9 +85,9 @@ class DrawsRoute:
         third = None if third is None else third / len(z)
         return self._coefficients(z, np.full(len(z), 1.0 / len(z)), third, self.data)
 
-    def _coefficients(self, z: np.ndarray, w: np.ndarray, third: Third,
-                      data: Moments, without: int | None = None) -> np.ndarray:
-        """From weighted draws, their third moments about zero, and rows without a group."""
+    def _coefficients(self, z: np.ndarray, w: np.ndarray, third: Third, data: Moments,
+                      left_out: tuple[int | None, float] = (None, 1.0)) -> np.ndarray:
+        """From weighted draws, their third moments about zero, and rows less a group."""
         own, mean = float(w @ w), w @ z
         second = (z * w[:, None]).T @ z
         G = (second - np.multiply.outer(mean, mean)) / (1.0 - own)
@@ -93,20 +95,20 @@ class DrawsRoute:
         V, K = (None, None) if self.specified else data[1:]
         parts = contract(G, V, psi3, K)
         if not self.second:
-            return first_order(parts.a)
+            return first_order(np.trace(parts.a))
         x = (z - mean) @ parts.whitener
         q, r2 = np.einsum("ia,ia->i", x @ parts.a, x), np.einsum("ia,ia->i", x, x)
         k4 = float(w @ q**2 - np.trace(parts.a)**2 - 2.0 * np.vdot(parts.a, parts.a))
         v, diagonal = (w * q) @ x, w**2 @ (r2 * q**2)
-        S2, S1 = (parts.S2, parts.S1) if self.tensor else self._pairs(x, w, parts, without)
+        S2, S1 = (parts.S2, parts.S1) if self.tensor else self._pairs(x, w, parts, left_out)
         T, S2 = (v @ v - diagonal) / (1.0 - own), (S2 - diagonal) / (1.0 - own)
         S1 = self.rows.cubes * (S2 if self.specified else S1)
         return coefficients(parts.a, k4, float(T), float(S2), float(S1))
 
     def _pairs(self, x: np.ndarray, w: np.ndarray, parts: Contraction,
-               without: int | None) -> tuple[float, float]:
+               left_out: tuple[int | None, float]) -> tuple[float, float]:
         """S2 and S1 from pairs of draws, and of a draw and a row."""
-        y, u = self.rows.centered(without)
+        y, u = self.rows.centered(*left_out)
         turned = x @ parts.a
         S2 = pair_mean(x, w, x, w, lambda dots, part: dots * (turned[part] @ x.T)**2)
         if self.specified:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from divest._results import Diagnostic
 from divest.sample_complexity._expert_grid import Cell, held_out_gap
 from divest.sample_complexity._experts import Rule
+from divest.sample_complexity._thresholds import kl_threshold
 
 FEWEST_ROWS = 5.0  # per parameter
 WORST_GAP = 3.0
@@ -14,7 +15,8 @@ def expert_diagnostics(cells: list[Cell], chosen: Cell, n: int, rule: Rule, *,
                        at_most: int | None) -> list[Diagnostic]:
     """Verdicts on the chosen fit; `at_most`: the largest number of experts BIC could choose."""
     fit = chosen.fit
-    rows = n / chosen.row["n_parameters"]
+    p = chosen.row["n_parameters"]
+    rows = n / p
     own = float(fit.sizes.min()) / (fit.coefficients.shape[2] + 1)
     floored = int((fit.variance <= rule.floor * 1.000001).sum())
     found = [
@@ -22,6 +24,9 @@ def expert_diagnostics(cells: list[Cell], chosen: Cell, n: int, rule: Rule, *,
                    "EM still gained after max_iter steps; raise max_iter or tol."),
         Diagnostic("rows_per_parameter", rows, FEWEST_ROWS, rows >= FEWEST_ROWS,
                    "few rows for so many parameters; take fewer experts or a lower degree."),
+        Diagnostic("fit_risk", p / (2.0 * n), kl_threshold(0.05), True,
+                   "divergence of the fitted law from the best one of this size, to first order; "
+                   "below the threshold one new row hardly tells them apart (reported only)."),
         Diagnostic("smallest_expert", own, FEWEST_ROWS, own >= FEWEST_ROWS,
                    "an expert speaks for so few rows per parameter of its own that its mean and "
                    "variance are guesses; take fewer experts or a lower degree."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
 from typing import Any
 
@@ -23,6 +23,7 @@ from divest.sample_complexity._experts import (
 )
 
 N_FOLDS = 5
+SHORT_RUN = 100  # steps of EM from each start, before the best of them goes on
 OWN_SHARE = 0.9  # of each row at the start, for the expert of its cluster
 CLUSTER_STEPS = 10
 FEWEST_ROWS_PER_PARAMETER = 5  # of what BIC may choose, but for the smallest model
@@ -93,17 +94,26 @@ class Search:
         """Fit from all starts, keep the best; then refit it without each fold."""
         rows = Rows(*design(self.X, degree), self.y)
         n, p = len(self.y), count_parameters(m, rows.monomials.shape[1], self.X.shape[1])
-        fits = in_parts(rows, starts, np.ones((len(starts), n)), self.rule)
-        best = int(np.argmax(fits.log_likelihood))
-        fit = fits.take([best])
+        fit = self._best_fit(rows, starts)
         held_out = None if folds is None else self._held_out(rows, fit, folds)
-        likelihood = float(fits.log_likelihood[best]) + n * self.log_unit
+        likelihood = float(fit.log_likelihood[0]) + n * self.log_unit
         bic, aic = information_criteria(likelihood, p, n)
         row = {"n_experts": m, "degree": degree, "n_parameters": p, "log_likelihood": likelihood,
                "bic": bic, "aic": aic,
                "held_out": np.nan if held_out is None else float(held_out.mean()),
-               "converged": bool(fits.converged[best])}
+               "converged": bool(fit.converged[0])}
         return Cell(m, degree, fit, row, held_out)
+
+    def _best_fit(self, rows: Rows, starts: np.ndarray) -> Fits:
+        """A short run from every start; the one with the largest likelihood goes on to its end."""
+        ones, most = np.ones((len(starts), len(self.y))), self.rule.max_iter
+        fits = in_parts(rows, starts, ones, replace(self.rule, max_iter=min(SHORT_RUN, most)))
+        fit = fits.take([int(np.argmax(fits.log_likelihood))])
+        if fit.converged[0] or most <= SHORT_RUN:
+            return fit
+        rule = replace(self.rule, max_iter=most - SHORT_RUN)
+        longer = run_em(rows, posterior(log_joint(fit, rows))[1], ones[:1], rule, fit.gate)
+        return replace(longer, n_iter=longer.n_iter + SHORT_RUN)
 
     def _held_out(self, rows: Rows, fit: Fits, folds: np.ndarray) -> np.ndarray:
         """Log-density of each row by the fit without its fold, which starts from `fit`."""
@@ -111,7 +121,8 @@ class Search:
         weights = (folds != labels[:, None]).astype(float)
         start = posterior(log_joint(fit, rows))[1]
         starts = np.repeat(start, len(labels), axis=0)
-        fits = in_parts(rows, starts, weights, self.rule)
+        gates = np.repeat(fit.gate, len(labels), axis=0)
+        fits = in_parts(rows, starts, weights, self.rule, gates)
         density = np.empty(len(folds))
         for fold in labels:
             out = np.flatnonzero(folds == fold)
@@ -133,12 +144,13 @@ class Search:
                          for i in range(self.n_init)])
 
 
-def in_parts(rows: Rows, starts: np.ndarray, weights: np.ndarray, rule: Rule) -> Fits:
+def in_parts(rows: Rows, starts: np.ndarray, weights: np.ndarray, rule: Rule,
+             gates: np.ndarray | None = None) -> Fits:
     """`run_em`, a few runs at a time where there are many rows."""
     K, m, n = starts.shape
     size = max(1, MOST_NUMBERS // (m * n * rows.gate.shape[1]))
-    parts = [run_em(rows, starts[i : i + size], weights[i : i + size], rule)
-             for i in range(0, K, size)]
+    parts = [run_em(rows, starts[part], weights[part], rule, None if gates is None else gates[part])
+             for part in (slice(i, i + size) for i in range(0, K, size))]
     return parts[0].join(parts[1:])
 
 

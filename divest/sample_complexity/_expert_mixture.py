@@ -94,7 +94,8 @@ class ExpertMixture:
 
         z = self._standardized(y)
         logs = -0.5 * (z**2 + np.log(2.0 * np.pi)) - np.log(self.sds)
-        return logsumexp(logs, axis=-1, b=self.weights)
+        with np.errstate(divide="ignore"):  # experts that have no say there
+            return logsumexp(logs + np.log(self.weights), axis=-1)
 
     def pdf(self, y: Any) -> np.ndarray:
         """Density.

@@ -12,6 +12,8 @@ import numpy as np
 
 GATE_STEPS = 3
 GATE_DAMPING = 1e-6  # of the bound of the Hessian, so that it can be inverted; it moves no optimum
+SLOW = 1e-4  # a step that gains less per row is slow: the gate then leaps,
+FARTHEST_LEAP = 1024.0  # at most so many times as far
 MOST_NUMBERS = 2_000_000  # of a temporary array
 
 
@@ -111,15 +113,20 @@ def _log_normal(errors: np.ndarray, variance: np.ndarray) -> np.ndarray:
     return -0.5 * (errors**2 / variance[..., None] + np.log(2.0 * pi * variance)[..., None])
 
 
-def run_em(rows: Rows, shares: np.ndarray, weights: np.ndarray, rule: Rule) -> Fits:
+def run_em(rows: Rows, shares: np.ndarray, weights: np.ndarray, rule: Rule,
+           gates: np.ndarray | None = None) -> Fits:
     """EM from each of K starts, K runs at once.
 
     `shares` (K, m, n): the share of each expert in each row at the start. `weights` (K, n): 0 takes
-    a row out of that run. Each run maximises the weighted log-likelihood less
-    ``lambda / 2 sum_j |coefficients_j|^2 / variance_j``, with lambda = ridge times rows per expert;
-    no step lowers it. A run stops when a step gains less than `tol` per row.
+    a row out of that run. `gates` (K, m, s + 1): where gates start, by default flat. Each run
+    maximises the weighted log-likelihood less ``lambda / 2 sum_j |coefficients_j|^2 / variance_j``,
+    with lambda = ridge times rows per expert; no step lowers it. A run stops when a step gains less
+    than `tol` per row. Where the border between two experts is sharp, the gate of plain EM creeps:
+    it leaps where steps gain little.
     """
-    state = _Runs(rows, weights, rule, shares.shape[:2])
+    if gates is None:
+        gates = np.zeros((*shares.shape[:2], rows.gate.shape[1]))
+    state = _Runs(rows, weights, rule, gates)
     out = _empty(shares, rows)
     active = np.arange(len(shares))
     reached = np.full(len(shares), -np.inf)
@@ -148,8 +155,7 @@ def _empty(shares: np.ndarray, rows: Rows) -> Fits:
 class _Runs:
     """The runs that are still going: their row weights, gates and what is fixed in each."""
 
-    def __init__(self, rows: Rows, weights: np.ndarray, rule: Rule,
-                 shape: tuple[int, int]) -> None:
+    def __init__(self, rows: Rows, weights: np.ndarray, rule: Rule, gates: np.ndarray) -> None:
         self.rows, self.weights, self.rule = rows, weights, rule
         self.totals = weights.sum(axis=1)
         mean = weights @ rows.y / self.totals
@@ -159,15 +165,17 @@ class _Runs:
         bound = 0.5 * (weights[:, None, :] * Z.T) @ Z
         bound += (GATE_DAMPING * self.totals)[:, None, None] * np.eye(Z.shape[1])
         self.inverse = np.linalg.inv(bound)
-        self.gate = np.zeros((*shape, Z.shape[1]))
-        self.log_gate = np.full((*shape, len(Z)), -log(shape[1]))
+        self.gate, self.log_gate = gates, log_softmax(gates @ Z.T)
+        self.leap = np.ones(len(gates))
+        self.likelihood = np.full(len(gates), -np.inf)
         blocks = rows.products()
         first = next(blocks)
         self.products = [first] if len(first[1]) == len(rows.y) else None
 
     def keep(self, which: np.ndarray) -> None:
         """Drop the other runs."""
-        for name in ("weights", "totals", "floors", "inverse", "gate", "log_gate"):
+        for name in ("weights", "totals", "floors", "inverse", "gate", "log_gate", "leap",
+                     "likelihood"):
             setattr(self, name, getattr(self, name)[which])
 
     def step(self, shares: np.ndarray, count: int) -> tuple[Fits, np.ndarray, np.ndarray]:
@@ -181,12 +189,10 @@ class _Runs:
         squares = (shares * errors**2).sum(axis=2)
         variance = (squares + costs) / np.maximum(sizes, np.finfo(float).tiny)
         variance = np.maximum(variance, self.floors[:, None])
-        self._move_gate(shares)
-        density, shares = posterior(self.log_gate + _log_normal(errors, variance))
-        likelihood = (self.weights * density).sum(axis=1)
+        shares = self._move_and_leap(shares, _log_normal(errors, variance))
         ended = np.full(len(sizes), count), np.zeros(len(sizes), bool)
-        fits = Fits(self.gate, coefficients, variance, sizes, likelihood, *ended)
-        return fits, likelihood - 0.5 * (costs / variance).sum(axis=1), shares
+        fits = Fits(self.gate, coefficients, variance, sizes, self.likelihood, *ended)
+        return fits, self.likelihood - 0.5 * (costs / variance).sum(axis=1), shares
 
     def _coefficients(self, shares: np.ndarray, penalty: np.ndarray) -> np.ndarray:
         """Weighted least squares with a ridge, for every expert of every run."""
@@ -197,6 +203,28 @@ class _Runs:
         sums = np.reshape(sums, (K, m, q + 1, q + 1))
         gram = sums[..., :q, :q] + penalty[:, None, None, None] * np.eye(q)
         return np.linalg.solve(gram, sums[..., :q, q:])[..., 0]
+
+    def _move_and_leap(self, shares: np.ndarray, log_normal: np.ndarray) -> np.ndarray:
+        """Move the gates, the slow ones 2, 4, 8 ... times as far while that pays; new shares."""
+        before, earlier = self.gate, self.likelihood
+        self._move_gate(shares)
+        density, shares = posterior(self.log_gate + log_normal)
+        self.likelihood = (self.weights * density).sum(axis=1)
+        slow = self.likelihood - earlier < SLOW * self.totals
+        self.leap = np.where(slow, np.minimum(2.0 * self.leap, FARTHEST_LEAP), 1.0)
+        which = np.flatnonzero(slow)
+        if shares.shape[1] == 1 or not which.size:
+            return shares
+        gate = (before + self.leap[:, None, None] * (self.gate - before))[which]
+        log_gate = log_softmax(gate @ self.rows.gate.T)
+        density, leapt = posterior(log_gate + log_normal[which])
+        likelihood = (self.weights[which] * density).sum(axis=1)
+        pays = likelihood > self.likelihood[which]
+        self.leap[which[~pays]] = np.maximum(self.leap[which[~pays]] / 4.0, 1.0)
+        which = which[pays]
+        self.gate[which], self.log_gate[which] = gate[pays], log_gate[pays]
+        self.likelihood[which], shares[which] = likelihood[pays], leapt[pays]
+        return shares
 
     def _move_gate(self, shares: np.ndarray) -> None:
         """One Newton step for each gate; where that would lower the likelihood, safe ones."""

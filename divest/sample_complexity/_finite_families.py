@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,8 +10,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from divest._validation import check_sample
-from divest.sample_complexity._contractions import finite_cumulants
-from divest.sample_complexity._count_families import weighted_mean
+from divest.sample_complexity._contractions import finite_cumulants, weighted_mean
+from divest.sample_complexity._independent import column_name
 
 MOST_COLUMNS = 12  # of two values: 4096 states
 GRID = 2001  # points of the line
@@ -59,14 +60,15 @@ class TwoValues:
 
     low: np.ndarray
     high: np.ndarray
+    names: Sequence[Any] | None = None
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         wrong = np.argwhere((X != self.low) & (X != self.high))
         if len(wrong):
-            row, column = wrong[0]
+            row, column = wrong[0].tolist()
             raise ValueError(f"X must have two values in each column; row {row} of column "
-                             f"{column} is {X[row, column]:g}, beside {self.low[column]:g} and "
-                             f"{self.high[column]:g}.")
+                             f"{column_name(column, self.names)} is {X[row, column]:g}, beside "
+                             f"{self.low[column]:g} and {self.high[column]:g}.")
         return np.where(X == self.low, -1.0, 1.0)
 
 
@@ -78,7 +80,7 @@ class Ising:
 
     def fitted_units(self, X: np.ndarray, weights: np.ndarray | None, names: Any) -> TwoValues:
         """Two values in each column as -1 and 1."""
-        return TwoValues(X.min(axis=0), X.max(axis=0))
+        return TwoValues(X.min(axis=0), X.max(axis=0), names)
 
     def sufficient_statistics(self, X: Any) -> np.ndarray:
         """Columns, and products of two of them."""
@@ -102,7 +104,7 @@ class Ising:
         theta = fit_finite(rows, target)
         values = np.zeros(1) if theta is None else np.linalg.eigvalsh(
             np.cov(rows.T, aweights=masses(rows, theta), bias=True).reshape(len(theta), -1))
-        if theta is None or values[0] <= SURE * values[-1]:
+        if theta is None or values[0] <= SURE * max(values[-1], 1.0):
             raise ValueError("ising has no maximum likelihood estimate here: some combination of "
                              "values of two or more columns never occurs. Drop a column or get "
                              "more rows.")

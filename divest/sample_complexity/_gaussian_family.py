@@ -8,29 +8,36 @@ from typing import Any
 import numpy as np
 
 from divest._validation import check_sample
-from divest.sample_complexity._contractions import whitening
+from divest.sample_complexity._contractions import (
+    Evaluated,
+    equal_weights,
+    first_order,
+    whitening,
+)
 from divest.sample_complexity._gaussian_route import (
-    block_cumulants,
+    block_coefficients,
     gaussian_coefficients,
+    n_statistics,
     specified_coefficients,
 )
+from divest.sample_complexity._independent import column_name
 
 Theta = tuple[np.ndarray, np.ndarray]
 
 
 def mean_covariance(X: np.ndarray, weights: np.ndarray | None) -> Theta:
     """Weighted mean and covariance, divisor n."""
-    w = np.full(len(X), 1.0 / len(X)) if weights is None else weights / weights.sum()
+    w = equal_weights(len(X), weights)
     mean = w @ X
     return mean, ((X - mean) * w[:, None]).T @ (X - mean)
 
 
-def _refuse_constant(X: np.ndarray, weights: np.ndarray | None, names: Any) -> None:
+def _refuse_constant(X: np.ndarray, weights: np.ndarray | None, names: Any = None) -> None:
+    """Each column must vary."""
     varies = np.ptp(X if weights is None else X[weights > 0], axis=0) > 0
     if not varies.all():
-        column = int(np.argmin(varies))
-        named = names[column] if names is not None else column
-        raise ValueError(f"column {named!r} of X does not vary, so no normal law fits it: drop it.")
+        column = column_name(int(np.argmin(varies)), names)
+        raise ValueError(f"column {column} of X does not vary, so no normal law fits it: drop it.")
 
 
 @dataclass(frozen=True)
@@ -74,19 +81,17 @@ class FullGaussian:
 
     def count_parameters(self, d: int) -> int:
         """Means, variances and covariances."""
-        return d + d * (d + 1) // 2
-
-    def row_parts(self, X: np.ndarray) -> np.ndarray:
-        """What each row of a standardised sample adds to p_star, times n."""
-        return (np.sum(X**2, axis=1)**2 + X.shape[1]) / 2.0
+        return n_statistics(d)
 
     def risk_coefficients(self, X: np.ndarray, weights: np.ndarray | None, specified: bool,
-                          second: bool, cubes: float) -> np.ndarray:
+                          second: bool, cubes: float) -> Evaluated:
         """The coefficient vector of the law fitted to rows."""
-        if specified:
-            found = specified_coefficients(X.shape[1], cubes)
-            return found if second else np.array([found[0], np.nan, np.nan])
-        return gaussian_coefficients(X, weights, second, cubes)
+        _refuse_constant(X, weights)
+        found = gaussian_coefficients(X, weights, second and not specified, cubes)
+        if not specified:
+            return found
+        values = specified_coefficients(X.shape[1], cubes)
+        return found._replace(values=values if second else first_order(values[0]))
 
 
 @dataclass(frozen=True)
@@ -124,12 +129,15 @@ class BlockGaussian:
         sd = np.repeat(np.sqrt(variance), self._size(len(mean)))
         return mean + sd * rng.normal(size=(n, len(mean)))
 
-    def cumulants(self, theta: Theta) -> tuple[Any, Any, Any]:
-        """Closed forms."""
-        return block_cumulants(*theta, self._size(len(theta[0])))
-
     def fitted_units(self, X: np.ndarray, weights: np.ndarray | None, names: Any) -> Standardized:
         """Columns about their means, in units of the fitted standard deviations."""
         _refuse_constant(X, weights, names)
         mean, variance = self.fit(X, weights)
         return Standardized(mean, np.diag(np.repeat(variance**-0.5, self._size(X.shape[1]))))
+
+    def risk_coefficients(self, X: np.ndarray, weights: np.ndarray | None, specified: bool,
+                          second: bool, cubes: float) -> Evaluated:
+        """The coefficient vector of the law fitted to rows."""
+        _refuse_constant(X, weights)
+        blocks = X.reshape(len(X), -1, self._size(X.shape[1]))
+        return block_coefficients(blocks, weights, specified, second, cubes)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import sqrt
 
 import numpy as np
 
-from divest.sample_complexity._contractions import combine, whitening
+from divest.sample_complexity._contractions import (
+    Evaluated,
+    combine,
+    equal_weights,
+    first_order,
+    whitening,
+)
 
 BLOCK = 1_000_000  # products of pairs of columns at a time
 
 
 def gaussian_coefficients(rows: np.ndarray, weights: np.ndarray | None, second: bool,
-                          cubes: float = 1.0) -> np.ndarray:
+                          cubes: float = 1.0) -> Evaluated:
     """Full covariance, fitted to the rows; `cubes` is the `cube_factor` of the sample.
 
     Contracting the cumulants of ``-log|I - 2B| / 2 - tr B + b'(I - 2B)^-1 b / 2`` with the moments
@@ -23,10 +28,11 @@ def gaussian_coefficients(rows: np.ndarray, weights: np.ndarray | None, second: 
     x, w = _whitened(rows, weights)
     d = x.shape[1]
     square = np.einsum("ia,ia->i", x, x)
-    b = float(w @ square**2)  # Mardia's kurtosis
-    p_star = (d + b) / 2.0  # the trace of A
+    parts, rank = (square**2 + d) / 2.0, n_statistics(d)
+    p_star = float(w @ parts)  # the trace of A
     if not second:
-        return np.array([p_star, np.nan, np.nan])
+        return Evaluated(first_order(p_star), rank, parts)
+    b = 2.0 * p_star - d  # Mardia's kurtosis
     third, fourth = _squared_moments(x, w)
     h = (w * square) @ x
     F = (x * (w * square)[:, None]).T @ x
@@ -35,7 +41,12 @@ def gaussian_coefficients(rows: np.ndarray, weights: np.ndarray | None, second: 
     T = 4 * hh + 2 * FF
     S2 = fourth + FF + 4 * third + 2 * hh - 2 * b + d * d + d
     S1 = float(w @ square**3) - d
-    return np.array([p_star, *combine(k4, T, S2, cubes * S1)])
+    return Evaluated(np.array([p_star, *combine(k4, T, S2, cubes * S1)]), rank, parts)
+
+
+def n_statistics(d: int) -> int:
+    """Means, variances and covariances of d columns."""
+    return d + d * (d + 1) // 2
 
 
 def specified_coefficients(d: int, cubes: float = 1.0) -> np.ndarray:
@@ -43,12 +54,12 @@ def specified_coefficients(d: int, cubes: float = 1.0) -> np.ndarray:
     b = d * (d + 2)
     FF, fourth, sixth = b * (d + 2), 3 * b, b * (d + 4)
     k4, T, S = 2 * FF + fourth - 2 * b - d, 2 * FF, fourth + FF - 2 * b + d * d + d
-    return np.array([(d + b) / 2.0, *combine(k4, T, S, cubes * (sixth - d))])
+    return np.array([n_statistics(d), *combine(k4, T, S, cubes * (sixth - d))])
 
 
 def _whitened(rows: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Rows with mean 0 and covariance I (divisor n), and their weights."""
-    w = np.full(len(rows), 1.0 / len(rows)) if weights is None else weights
+    w = equal_weights(len(rows), weights)
     centered = rows - w @ rows
     return centered @ whitening((centered * w[:, None]).T @ centered), w
 
@@ -68,33 +79,31 @@ def _squared_moments(x: np.ndarray, w: np.ndarray) -> tuple[float, float]:
     return float(often @ third**2 @ np.ones(x.shape[1])), float(often @ fourth**2 @ often)
 
 
-def block_cumulants(mean: np.ndarray, variance: np.ndarray, size: int
-                    ) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], float]]:
-    """G, psi3, psi4 of columns in blocks of `size` that share one variance.
+def block_coefficients(x: np.ndarray, weights: np.ndarray | None, specified: bool, second: bool,
+                       cubes: float) -> Evaluated:
+    """Independent blocks of columns (rows, blocks, columns) that share one variance each.
 
-    The statistics are the columns, then for each block the sum of squares of its columns. They are
-    linear in the orthonormal ones, the columns z = (x - mean) / sd and, for each block, the sum of
-    ``z^2 - 1`` over sqrt(2 size).
+    The statistics of a block of s columns are orthonormal: the columns z, standardised, and
+    h, the sum of ``z^2 - 1`` over sqrt(2 s). The third cumulants of the model are sqrt(2 / s) for
+    (z_i, z_i, h) and twice that for (h, h, h); its fourth ones are contracted in `k4`.
     """
-    d, blocks = len(mean), len(mean) // size
-    block = np.repeat(np.arange(blocks), size)
-    sd = np.sqrt(variance)[block]
-    each, own = np.arange(d), d + block
-    J = np.zeros((d + blocks, d + blocks))  # orthonormal to plain statistics
-    J[each, each] = sd
-    J[own, each] = 2.0 * mean * sd
-    J[d + np.arange(blocks), d + np.arange(blocks)] = variance * sqrt(2.0 * size)
-    psi3 = np.zeros((len(J),) * 3)
-    for slots in ((each, each, own), (each, own, each), (own, each, each)):
-        psi3[slots] = sqrt(2.0 / size)
-    spread = np.arange(d, d + blocks)
-    psi3[spread, spread, spread] = 2.0 * sqrt(2.0 / size)
-    for _ in range(3):
-        psi3 = np.tensordot(psi3, J, axes=(0, 1))
-
-    def psi4(B: np.ndarray) -> float:
-        A = J.T @ B @ J
-        mixed = np.sum(8.0 * A[each, each] * A[own, own] + 16.0 * A[each, own]**2)
-        return float(mixed + 12.0 * np.sum(A[spread, spread]**2)) / size
-
-    return J @ J.T, psi3, psi4
+    w, size = equal_weights(len(x), weights), x.shape[2]
+    z = x - np.tensordot(w, x, axes=1)
+    z /= np.sqrt(np.tensordot(w, z**2, axes=1).mean(axis=1))[:, None]
+    square = np.sum(z**2, axis=2)
+    h = (square - size) / sqrt(2.0 * size)
+    parts, rank = np.sum(square + h**2, axis=1), x.shape[1] * (size + 1)
+    t = np.concatenate([z, h[:, :, None]], axis=2).transpose(1, 0, 2)
+    A = (t * w[:, None]).transpose(0, 2, 1) @ t
+    if specified:
+        A = np.broadcast_to(np.eye(size + 1), A.shape)
+    trace, own = np.einsum("jii->j", A[:, :-1, :-1]), A[:, -1, -1]
+    p_star, mixed = float(np.sum(trace + own)), A[:, :-1, -1]
+    if not second:
+        return Evaluated(first_order(p_star), rank, parts)
+    cross, twice = np.sum(mixed**2, axis=1), np.append(np.ones(size), 2.0)
+    k4 = np.sum(8.0 * trace * own + 16.0 * cross + 12.0 * own**2) / size
+    T = np.sum(4.0 * cross + (trace + 2.0 * own)**2) * 2.0 / size
+    S2 = (np.sum(2.0 * (cross + trace * own)) + np.sum(twice @ A**2 @ twice)) * 2.0 / size
+    S1 = S2 if specified else np.sum(w @ (h * (3.0 * square + 2.0 * h**2))) * sqrt(2.0 / size)
+    return Evaluated(np.array([p_star, *combine(k4, T, S2, cubes * S1)]), rank, parts)

@@ -159,8 +159,8 @@ def enough_rows(n_rows: int) -> Diagnostic:
 def extrapolation(n: float, base: int) -> Diagnostic:
     """Whether n lies near enough to the data."""
     return Diagnostic("extrapolation", n / base, FARTHEST, n <= FARTHEST * base,
-                      f"n is this many times the {base} rows behind the line; get more data, then "
-                      "ask again.")
+                      f"n is this many times the {base} rows behind the line, which is trusted up "
+                      f"to n = {FARTHEST * base:.0f}; get more data, then ask again.")
 
 
 def line_diagnostics(curve: pd.DataFrame, line: Line, n_repeats: int,

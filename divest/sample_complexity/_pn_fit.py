@@ -10,15 +10,14 @@ from sklearn.utils.validation import column_or_1d
 
 from divest._resampling import root_sequence
 from divest._results import warn_if_doubtful
-from divest._validation import check_integer, check_option, check_sample
+from divest._validation import check_integer, check_option, check_sample, weighted_rows
 from divest.sample_complexity._pn_result import Decision, PNResult, decide
 from divest.sample_complexity._pn_routes import (
     Fitted,
     Sample,
     Settings,
-    closed_route,
-    cumulant_route,
     draws_route,
+    exact_route,
     fit_family,
 )
 from divest.sample_complexity._thresholds import check_threshold
@@ -68,52 +67,48 @@ def check_decision(delta: Any, threshold: Any, direction: Any) -> Decision:
 
 
 def weighted_sample(X: np.ndarray, sample_weight: Any) -> Sample:
-    """Rows of positive weight."""
-    if sample_weight is None:
-        return Sample(X, None)
-    weights = column_or_1d(np.asarray(sample_weight, dtype=float))
-    if len(weights) != len(X):
-        raise ValueError(f"sample_weight must have one entry per row ({len(X)}), got "
-                         f"{len(weights)}.")
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise ValueError("sample_weight must hold finite numbers, 0 or more.")
-    if np.count_nonzero(weights) < 2:
-        raise ValueError("sample_weight is zero for all rows but one, or for all; at least two "
-                         "weights must be positive.")
-    used = weights > 0
-    X, weights = X[used], weights[used] / weights.max()
-    return Sample(X, None if np.ptp(weights) == 0 else weights / weights.sum())
+    """Rows of positive weight, at least two."""
+    sample = Sample(*weighted_rows(X, sample_weight)[:2])
+    if len(sample.X) < 2:
+        raise ValueError("sample_weight is zero for all rows but one; at least two weights must be "
+                         "positive.")
+    return sample
 
 
 def _fit(sample: Sample, names: Any, family: Any, draws: Any, draw_groups: Any,
          settings: Settings) -> Fitted:
     """Choose the route."""
-    drawn = None if draws is None else _check_draws(draws, sample.X.shape[1])
+    drawn = None if draws is None else _check_draws(draws, sample.X.shape[1], names)
     _check_routes(family, drawn)
-    n_statistics = 0
+    width = 0
     if hasattr(family, "count_parameters"):
-        n_statistics = family.count_parameters(sample.X.shape[1])
+        width = family.count_parameters(sample.X.shape[1])
     if hasattr(family, "fitted_units"):
         units = family.fitted_units(sample.X, sample.weights, names)
         sample = Sample(units(sample.X), sample.weights)
         drawn = None if drawn is None else units(drawn)
-    if drawn is None and hasattr(family, "risk_coefficients"):
-        return closed_route(family, sample, settings, n_statistics)
-    if drawn is None and hasattr(family, "cumulants"):
-        return cumulant_route(family, sample, settings)
+    if drawn is None and (hasattr(family, "risk_coefficients") or hasattr(family, "cumulants")):
+        return exact_route(family, sample, settings, width)
     if drawn is None:
         theta = fit_family(family, sample)
         drawn = np.asarray(family.sample(theta, settings.n_draws, settings.rng), dtype=float)
         drawn = drawn.reshape(len(drawn), -1)
     groups = None if draw_groups is None else column_or_1d(np.asarray(draw_groups))
-    return draws_route(family, sample, settings, drawn, groups, n_statistics)
+    return draws_route(family, sample, settings, drawn, groups, width)
 
 
-def _check_draws(draws: Any, n_columns: int) -> np.ndarray:
-    array = check_sample(draws, "draws")[0]
+def _check_draws(draws: Any, n_columns: int, names: Any) -> np.ndarray:
+    """Draws with their columns in the order of those of X."""
+    array, own = check_sample(draws, "draws")
     if array.shape[1] != n_columns:
         raise ValueError(f"draws must have the columns of X ({n_columns}), got {array.shape[1]}.")
-    return array
+    if own is None or names is None:
+        return array
+    names = list(names)
+    if unknown := [name for name in own if name not in names]:
+        raise ValueError(f"draws must have the columns of X, named {', '.join(map(repr, names))}; "
+                         f"got {unknown[0]!r}. Rename the columns of draws.")
+    return array[:, [own.index(name) for name in names]]
 
 
 def _check_routes(family: Any, draws: np.ndarray | None) -> None:

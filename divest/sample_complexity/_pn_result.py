@@ -45,7 +45,8 @@ class PNResult(_Table):
         The largest risk that is accepted.
     bayes_error_lower : float
         The best rule that tells the fitted law from the best one on one row errs at least this
-        often, in expectation, both being equally likely.
+        often, in expectation, both being equally likely. With ``threshold="gaussian"`` no bound,
+        but the value for small shifts of a smooth law.
     accept : bool
         Whether the risk (to second order where valid) is within the threshold.
     n_required : float
@@ -142,7 +143,9 @@ def decide(fitted: Fitted, n: float, decision: Decision, *, specified: bool,
     precise = second and c2_se <= abs(c2)
     valid = bool(precise and abs(c2) / n <= p_star / 4.0)
     required = _required(p_star, c2 if precise else 0.0, covariance, decision.threshold)
-    checks = _diagnostics(fitted, n, (p_star, p_se, c2, c2_se), specified, second)
+    checks = _diagnostics(fitted, n, (p_star, p_se, c2, c2_se), specified)
+    if second:
+        checks += _second_order(n, required[0], (p_star, p_se, c2, c2_se))
     return _result(n, fitted.p, (p_star, p_se, c2, c2_se), valid, required,
                    replace(decision, direction=direction), tuple(checks))
 
@@ -186,9 +189,9 @@ def _required(p_star: float, c2: float, covariance: np.ndarray,
 
 
 def _diagnostics(fitted: Fitted, n: float, found: tuple[float, float, float, float],
-                 specified: bool, second: bool) -> list[Diagnostic]:
-    """Everything that can be said against the numbers."""
-    p_star, p_se, c2, c2_se = found
+                 specified: bool) -> list[Diagnostic]:
+    """What can be said against the numbers of first order."""
+    p_star, p_se = found[:2]
     p, wanted = float(fitted.p), float(fitted.n_statistics)
     checks = [
         Diagnostic("full_rank", p, wanted, p == wanted,
@@ -196,6 +199,9 @@ def _diagnostics(fitted: Fitted, n: float, found: tuple[float, float, float, flo
                    "and p is the number of those that remain."),
         Diagnostic("sample_exceeds_p", n, p, n > p,
                    "no more rows than parameters: formulas for many rows say nothing here."),
+        Diagnostic("groups_needed", float(fitted.needed), 0.0, not fitted.needed,
+                   "groups of rows that the fit cannot do without, such as the only ones in a "
+                   "cell; half of each was left out instead, and standard errors are rough."),
     ]
     if fitted.empty is not None:
         chance = min(float(fitted.empty.sum()), 1.0)
@@ -208,20 +214,10 @@ def _diagnostics(fitted: Fitted, n: float, found: tuple[float, float, float, flo
             "draws_match", fitted.mismatch, MISMATCH, fitted.mismatch <= MISMATCH,
             "distance between the means of the statistics of draws and rows, in standard errors of "
             "the draws: they are not from the model fitted by maximum likelihood."))
-    if second:
-        checks += [
-            Diagnostic("second_order_small", abs(c2) / n, p_star / 4.0,
-                       abs(c2) / n <= p_star / 4.0,
-                       "the second order is more than half the first; only the first is used, and "
-                       "it is too small or too large."),
-            Diagnostic("c2_precise", c2_se, abs(c2), c2_se <= abs(c2),
-                       "the second coefficient is less sure than it is large; only the first order "
-                       "is used."),
-        ]
     if not specified:
         gap = abs(p_star - p)
         checks += [
-            Diagnostic("misspecified", gap, 2.0 * p_se, gap <= 2.0 * p_se or gap < 1e-9 * p,
+            Diagnostic("misspecified", gap, 2.0 * p_se, not gap > max(2.0 * p_se, 1e-9 * p),
                        "the effective parameters differ from p by more than two standard errors: "
                        "the model does not hold. Use p_star, not p."),
             Diagnostic("heavy_tails", fitted.largest_share, HEAVY, fitted.largest_share <= HEAVY,
@@ -229,3 +225,22 @@ def _diagnostics(fitted: Fitted, n: float, found: tuple[float, float, float, flo
                        "and unsure; look at that row."),
         ]
     return checks
+
+
+def _second_order(n: float, required: float,
+                  found: tuple[float, float, float, float]) -> list[Diagnostic]:
+    """What can be said against the second order, at n rows and at the number required."""
+    p_star, _, c2, c2_se = found
+    most, precise = p_star / 4.0, c2_se <= abs(c2)
+    there = abs(c2) / required if precise else 0.0
+    return [
+        Diagnostic("second_order_small", abs(c2) / n, most, abs(c2) / n <= most,
+                   "the second order is more than half the first; only the first is used, and it "
+                   "is too small or too large."),
+        Diagnostic("second_order_at_required", there, most, there <= most,
+                   "the second order is more than half the first at n_required rows, which are "
+                   "then too few by a tenth or more; ask for a lower threshold."),
+        Diagnostic("c2_precise", c2_se, abs(c2), precise,
+                   "the second coefficient is less sure than it is large; only the first order is "
+                   "used."),
+    ]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from divest.sample_complexity._contractions import (
+    Evaluated,
     GroupedRows,
     cube_factor,
     deletion_groups,
+    equal_weights,
     exact_coefficients,
     jackknife_covariance,
+    less_group,
     whitening,
 )
 from divest.sample_complexity._draws_route import DrawsRoute, draw_labels, standard_units
@@ -39,8 +43,9 @@ class Fitted:
     p: int  # directions in which the statistics vary
     n_statistics: int
     largest_share: float  # of a single row in p_star
-    mismatch: float | None = None  # of the means of draws and rows, in errors of the draws' mean
+    needed: int  # groups of rows without which there is no fit
     empty: np.ndarray | None = None  # for each cell, the probability that a sample lacks it
+    mismatch: float | None = None  # of the means of draws and rows, in errors of the draws' mean
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,18 @@ class Sample:
         """Rows, or the number of equally weighted rows that say as much."""
         return float(len(self.X) if self.weights is None else 1.0 / (self.weights @ self.weights))
 
-    def without(self, labels: np.ndarray) -> Iterator[Sample]:
-        """The sample without each group of rows."""
-        for g in range(labels.max() + 1):
-            keep = labels != g
-            yield Sample(self.X[keep], None if self.weights is None
-                         else self.weights[keep] / self.weights[keep].sum())
+    def without(self, labels: np.ndarray, group: int, share: float = 1.0) -> Sample:
+        """The sample after a group of rows has lost a share of its weight."""
+        if share == 1.0:
+            keep = labels != group
+            return Sample(self.X[keep], None if self.weights is None
+                          else self.weights[keep] / self.weights[keep].sum())
+        weights = equal_weights(len(self.X), self.weights)
+        return Sample(self.X, less_group(weights, labels, group, share))
+
+
+Evaluate = Callable[[Sample, int | None, float], Evaluated]
+SHARES = (1.0, 0.5)  # of a group of rows that is left out; the second where it is needed
 
 
 def fit_family(family: Any, sample: Sample) -> Any:
@@ -70,45 +81,72 @@ def fit_family(family: Any, sample: Sample) -> Any:
     return family.fit(sample.X, sample_weight=sample.weights)
 
 
-def closed_route(family: Any, sample: Sample, settings: Settings, n_statistics: int) -> Fitted:
-    """A family that knows its coefficients: the normal laws."""
+def exact_route(family: Any, sample: Sample, settings: Settings, width: int) -> Fitted:
+    """No draws; fitted again without each group of rows."""
+    closed = hasattr(family, "risk_coefficients")
+    labels = deletion_groups(len(sample.X), settings.n_groups)
+    evaluate = (_closed if closed else _contracted)(family, sample, settings, labels)
+    whole = evaluate(sample, None, 1.0)
+    found = [_leave_out(evaluate, sample, labels, g, whole) for g in range(labels.max() + 1)]
+    return Fitted(whole.values, jackknife_covariance([values for values, _ in found]), whole.rank,
+                  width or _statistics(family, sample.X, "X").shape[1],
+                  _largest_share(whole.parts, sample), sum(share < 1.0 for _, share in found),
+                  empty=_empty_cells(family, sample))
+
+
+def _leave_out(evaluate: Evaluate, sample: Sample, labels: np.ndarray, group: int,
+               whole: Evaluated) -> tuple[np.ndarray, float]:
+    """The vector without a group, and the share of the group that was left out.
+
+    Where the family has no fit without it, or one in fewer directions, half the group is left out
+    and the change doubled.
+    """
+    for share in SHARES:
+        # without the group: no fit; with half of it: a family that takes no weights
+        with suppress(ValueError, TypeError, np.linalg.LinAlgError):
+            found = evaluate(sample.without(labels, group, share), group, share)
+            if found.rank == whole.rank:
+                return whole.values + (found.values - whole.values) / share, share
+    return np.full(3, np.nan), 0.0
+
+
+def _closed(family: Any, sample: Sample, settings: Settings, labels: np.ndarray) -> Evaluate:
+    """A family that knows its coefficients."""
     cubes = cube_factor(sample.weights)
-
-    def value(part: Sample) -> np.ndarray:
-        return family.risk_coefficients(part.X, part.weights, settings.specified,
-                                        settings.second, cubes)
-
-    labels = deletion_groups(len(sample.X), settings.n_groups)
-    covariance = _covariance(value(part) for part in sample.without(labels))
-    return Fitted(value(sample), covariance, family.count_parameters(sample.X.shape[1]),
-                  n_statistics, _largest_share(family.row_parts(sample.X), sample))
+    return lambda part, without, share: family.risk_coefficients(
+        part.X, part.weights, settings.specified, settings.second, cubes)
 
 
-def cumulant_route(family: Any, sample: Sample, settings: Settings) -> Fitted:
-    """Exact cumulants of the model; fitted again without each group of rows."""
-    statistics = _statistics(family, sample.X, "X")
-    labels = deletion_groups(len(sample.X), settings.n_groups)
-    rows = GroupedRows(statistics, sample.weights, labels,
+def _contracted(family: Any, sample: Sample, settings: Settings, labels: np.ndarray) -> Evaluate:
+    """A family that knows the cumulants of its statistics."""
+    rows = GroupedRows(_statistics(family, sample.X, "X"), sample.weights, labels,
                        settings.second and not settings.specified)
 
-    def value(part: Sample, without: int | None = None) -> np.ndarray:
-        moments = rows.moments(without)
+    def evaluate(part: Sample, without: int | None, share: float) -> Evaluated:
+        moments = rows.moments(without, share)
         V = None if settings.specified else moments.covariance
         cumulants = family.cumulants(fit_family(family, part))
-        return exact_coefficients(cumulants, V, moments.third, settings.second, rows.cubes)
+        values = exact_coefficients(cumulants, V, moments.third, settings.second, rows.cubes)
+        W = whitening(np.asarray(cumulants[0], dtype=float))
+        return Evaluated(values, W.shape[1], np.sum((rows.rows @ W)**2, axis=1))
 
-    theta = fit_family(family, sample)
-    W = whitening(np.asarray(family.cumulants(theta)[0], dtype=float))
-    values = value(sample)
-    covariance = _covariance(value(part, g) for g, part in enumerate(sample.without(labels)))
-    empty = getattr(family, "empty_probabilities", None)
-    return Fitted(values, covariance, W.shape[1], statistics.shape[1],
-                  _largest_share(np.sum((rows.rows @ W)**2, axis=1), sample),
-                  empty=None if empty is None else empty(theta, sample.size))
+    return evaluate
+
+
+def _empty_cells(family: Any, sample: Sample) -> np.ndarray | None:
+    """For each cell of a family of counts, the probability that a new sample lacks it."""
+    chance = getattr(family, "empty_probabilities", None)
+    return None if chance is None else chance(fit_family(family, sample), sample.size)
+
+
+def _empties_cell(family: Any, part: Sample, empty: np.ndarray | None) -> bool:
+    """Whether a part of the sample lacks a cell that the sample has."""
+    found = _empty_cells(family, part)
+    return found is not None and bool(((found == 1.0) != (empty == 1.0)).any())
 
 
 def draws_route(family: Any, sample: Sample, settings: Settings, draws: np.ndarray,
-                draw_groups: np.ndarray | None, n_statistics: int = 0) -> Fitted:
+                draw_groups: np.ndarray | None, width: int) -> Fitted:
     """Draws of the fitted model, in its place."""
     statistics, drawn = (_statistics(family, part, name)
                          for part, name in ((sample.X, "X"), (draws, "draws")))
@@ -119,13 +157,16 @@ def draws_route(family: Any, sample: Sample, settings: Settings, draws: np.ndarr
     rows = GroupedRows(y, sample.weights, groups, settings.second and not settings.specified)
     route = DrawsRoute(rows, z, draw_labels(len(z), draw_groups, settings.n_groups),
                        specified=settings.specified, second=settings.second)
+    empty = _empty_cells(family, sample)
+    shares = [SHARES[_empties_cell(family, sample.without(groups, g), empty)]
+              for g in range(rows.n_groups)]
     covariance = (jackknife_covariance(route.without_draws())
-                  + jackknife_covariance(route.without_rows()))
+                  + jackknife_covariance(route.without_rows(shares)))
     blocks = len(z) if draw_groups is None else len(np.unique(draw_groups))
     gap = rows.center @ rows.center * blocks / z.shape[1]  # rows and model have the same mean
-    return Fitted(route.estimate(), covariance, z.shape[1],
-                  n_statistics or statistics.shape[1],
-                  _largest_share(np.sum(rows.rows**2, axis=1), sample), mismatch=float(gap**0.5))
+    return Fitted(route.estimate(), covariance, z.shape[1], width or statistics.shape[1],
+                  _largest_share(np.sum(rows.rows**2, axis=1), sample),
+                  sum(share < 1.0 for share in shares), empty=empty, mismatch=float(gap**0.5))
 
 
 def _statistics(family: Any, X: np.ndarray, name: str) -> np.ndarray:
@@ -156,13 +197,3 @@ def _largest_share(parts: np.ndarray, sample: Sample) -> float:
     weighted = parts if sample.weights is None else parts * sample.weights
     total = weighted.sum()
     return float(weighted.max() / total) if total > 0 else 0.0
-
-
-def _covariance(values: Iterator[np.ndarray]) -> np.ndarray:
-    """By the jackknife; NaN where the family cannot be fitted without some group."""
-    try:
-        return jackknife_covariance(list(values))
-    except (ValueError, np.linalg.LinAlgError):
-        return np.full((3, 3), np.nan)
-
-

@@ -2,96 +2,134 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 from scipy.special import digamma, polygamma
 
-from divest._validation import check_sample
-from divest.sample_complexity._contractions import independent_cumulants
-from divest.sample_complexity._count_families import weighted_mean
+from divest.sample_complexity._contractions import weighted_mean
+from divest.sample_complexity._independent import (
+    IndependentColumns,
+    Standard,
+    check_entries,
+    column_name,
+)
+
+SERIES = 50.0  # shape from which the series of `tails` are exact to rounding
+CONVERGED = 1e-10  # of the equation for the shape, relative
+MOST_STEPS = 50
+TINY = float(np.finfo(float).tiny)  # for what a change of units brought to 0
 
 
-def check_positive(X: Any) -> np.ndarray:
-    """Rows of numbers above 0."""
-    X, names = check_sample(X, "X")
-    wrong = np.argwhere(X <= 0)
-    if len(wrong):
-        row, column = wrong[0].tolist()
-        named = names[column] if names is not None else column
-        raise ValueError(f"X must hold numbers above 0; row {row} of column {named!r} is "
-                         f"{X[row, column]:g}.")
-    return X
+class Positive(IndependentColumns):
+    """Columns of numbers above 0."""
+
+    def check(self, X: Any, names: Sequence[Any] | None = None) -> np.ndarray:
+        """Rows of numbers above 0."""
+        return check_entries(X, names, lambda x: x > 0, "numbers above 0")
 
 
 @dataclass(frozen=True)
-class Exponential:
+class Exponential(Positive):
     """Independent columns; theta holds the means."""
 
     name: str = field(default="exponential", init=False)
-
-    def sufficient_statistics(self, X: Any) -> np.ndarray:
-        """The columns."""
-        return check_positive(X)
-
-    def fit(self, X: Any, sample_weight: np.ndarray | None = None) -> np.ndarray:
-        """Means."""
-        return weighted_mean(check_positive(X), sample_weight)
 
     def sample(self, theta: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
         """Independent draws."""
         return rng.exponential(theta, size=(n, len(theta)))
 
-    def cumulants(self, theta: np.ndarray) -> tuple[Any, Any, Any]:
+    def column_cumulants(self, theta: np.ndarray) -> Standard:
         """Powers of the mean times 1, 2 and 6."""
-        return independent_cumulants(theta**2, 2.0 * theta**3, 6.0 * theta**4)
+        return theta**2, 2.0 * theta**3, 6.0 * theta**4
+
+
+def tails(k: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Digamma and its derivatives less log k, 1/k, -1/k^2 and 2/k^3, exact for large k too."""
+    r = 1.0 / np.maximum(k, SERIES)
+    series = (-r / 2 - r**2 / 12 + r**4 / 120 - r**6 / 252,
+              r**2 / 2 + r**3 / 6 - r**5 / 30 + r**7 / 42,
+              -r**3 - r**4 / 2 + r**6 / 6 - r**8 / 6,
+              3 * r**4 + 2 * r**5 - r**7 + 4 * r**9 / 3)
+    k = np.minimum(k, SERIES)
+    plain = (digamma(k) - np.log(k), polygamma(1, k) - 1 / k, polygamma(2, k) + 1 / k**2,
+             polygamma(3, k) - 2 / k**3)
+    small = k < SERIES
+    return tuple(np.where(small, one, other) for one, other in zip(plain, series, strict=True))
+
+
+def log_excess(x: np.ndarray) -> np.ndarray:
+    """Logarithm of x, less x - 1; exact near 1 too."""
+    u = x - 1.0
+    near = np.abs(u) < 0.5
+    return np.where(near, np.log1p(np.where(near, u, 0.0)), np.log(np.maximum(x, TINY))) - u
 
 
 @dataclass(frozen=True)
-class Gamma:
+class Gamma(Positive):
     """Independent columns; theta is (shapes, scales)."""
 
     name: str = field(default="gamma", init=False)
 
     def sufficient_statistics(self, X: Any) -> np.ndarray:
-        """Logarithms of the columns, then the columns."""
-        X = check_positive(X)
-        return np.hstack([np.log(X), X])
+        """Logarithms less the columns, then the columns: uncorrelated if all means are 1."""
+        X = self.check(X)
+        return np.hstack([log_excess(X), X])
+
+    def fitted_units(self, X: np.ndarray, weights: np.ndarray | None, names: Any) -> Any:
+        """In units of the means."""
+        _refuse_constant(self.check(X, names), names)
+        mean = weighted_mean(X, weights)
+        return lambda rows: rows / mean
 
     def fit(self, X: Any, sample_weight: np.ndarray | None = None) -> np.ndarray:
         """Newton's method on log shape - digamma(shape) = log mean - mean log."""
-        X = check_positive(X)
+        X = self.check(X)
+        _refuse_constant(X, None)
         mean = weighted_mean(X, sample_weight)
-        gap = -weighted_mean(np.log(X / mean), sample_weight)
-        if not (gap > 0).all():
-            raise ValueError(f"column {int(np.argmin(gap))} of X does not vary, so no gamma law "
-                             "fits it: drop it.")
+        gap = -weighted_mean(log_excess(X / mean), sample_weight)
         shape = (3.0 - gap + np.sqrt((gap - 3.0)**2 + 24.0 * gap)) / (12.0 * gap)
-        for _ in range(20):
-            error = np.log(shape) - digamma(shape) - gap
-            shape = 1.0 / (1.0 / shape + error / (shape**2 * (1.0 / shape - polygamma(1, shape))))
-        return np.stack([shape, mean / shape])
+        for _ in range(MOST_STEPS):
+            log, slope = tails(shape)[:2]
+            if (np.abs(log + gap) <= CONVERGED * gap).all():
+                return np.stack([shape, mean / shape])
+            shape = 1.0 / (1.0 / shape + (log + gap) / (shape**2 * slope))
+        raise ValueError("no shape of a gamma law fits X to rounding; some column varies too "
+                         "little, or over too many orders of magnitude.")
 
     def sample(self, theta: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
         """Independent draws."""
         shape, scale = theta
         return rng.gamma(shape, scale, size=(n, len(shape)))
 
-    def cumulants(self, theta: np.ndarray) -> tuple[Any, Any, Any]:
-        """Derivatives of log gamma(k) - k log r by k and by minus the rate r."""
+    def standard(self, X: np.ndarray, theta: np.ndarray) -> Standard:
+        """Of log x - x and x in units of the mean, which are uncorrelated."""
         k, scale = theta
-        d = len(k)
-        log, own = np.arange(d), np.arange(d, 2 * d)
-        G, psi3 = np.zeros((2 * d,) * 2), np.zeros((2 * d,) * 3)
-        G[log, log], G[own, own] = polygamma(1, k), k * scale**2
-        G[log, own] = G[own, log] = scale
-        psi3[log, log, log], psi3[own, own, own] = polygamma(2, k), 2.0 * k * scale**3
-        psi3[log, own, own] = psi3[own, log, own] = psi3[own, own, log] = scale**2
+        x = X / (k * scale)
+        log, variance, third, fourth = tails(k)
+        sd = np.sqrt([variance, 1.0 / k])
+        z = np.stack([log_excess(x) - log, x - 1.0], axis=1) / sd
+        psi3, psi4 = np.zeros((2, 2, 2, len(k))), np.zeros((2, 2, 2, 2, len(k)))
+        psi3[0, 0, 0], psi3[1, 1, 1] = third, 2.0 / k**2
+        psi3[0, 1, 1] = psi3[1, 0, 1] = psi3[1, 1, 0] = -1.0 / k**2
+        psi4[0, 0, 0, 0], psi4[1, 1, 1, 1] = fourth, 6.0 / k**3
+        for a, b, c, e in set(permutations((0, 0, 1, 1))):
+            psi4[a, b, c, e] = 2.0 / k**3
+        for a, b, c, e in set(permutations((0, 1, 1, 1))):
+            psi4[a, b, c, e] = -4.0 / k**3
+        for slots in range(3):
+            psi3 /= np.moveaxis(sd[:, None, None], 0, slots)
+        for slots in range(4):
+            psi4 /= np.moveaxis(sd[:, None, None, None], 0, slots)
+        return z, psi3, psi4
 
-        def psi4(B: np.ndarray) -> float:
-            return float(polygamma(3, k) @ B[log, log]**2
-                         + 8.0 * scale**3 @ (B[log, own] * B[own, own])
-                         + 6.0 * (k * scale**4) @ B[own, own]**2)
 
-        return G, psi3, psi4
+def _refuse_constant(X: np.ndarray, names: Sequence[Any] | None) -> None:
+    """Each column must vary."""
+    varies = np.ptp(X, axis=0) > 0
+    if not varies.all():
+        column = column_name(int(np.argmin(varies)), names)
+        raise ValueError(f"column {column} of X does not vary, so no gamma law fits it: drop it.")

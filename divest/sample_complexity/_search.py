@@ -8,8 +8,7 @@ from divest.sample_complexity._probit import ProbitFit, fit_probit
 from divest.sample_complexity._trials import Trials
 
 START = 25  # the first size of a search
-LEAST = 3  # no size below it unless the user gave one: tests need some rows
-KEPT = 4  # sizes of a search that the line is fitted to, each twice the one before
+KEPT = 4  # sizes of a search that the line is fitted to, each about twice the one before
 ROUNDS = 4
 JUMP = 4.0  # a round goes at most this factor beyond the sizes tried
 
@@ -18,23 +17,30 @@ def search(trials: Trials, power: float, limit: int) -> None:
     """Run sizes a factor of two apart until they stand on both sides of the wanted power."""
     n = min(START, limit // 2)
     trials.run(n)
-    rising = _share(trials, n) < power
-    while (_share(trials, n) < power) == rising and (n < limit if rising else n > LEAST):
-        n = min(2 * n, limit) if rising else max(n // 2, LEAST)
+    while _share(trials, n) < power and n < limit:
+        n = min(2 * n, limit)
         trials.run(n)
-    if len(trials.counts) == 1:  # enough power at the smallest size; a line needs two
-        trials.run(2 * n)
+    descend(trials, power)
     trials.keep_last(KEPT)
 
 
-def refine(trials: Trials, power: float, limit: int) -> ProbitFit:
-    """Run the test at the size that the line gives, and fit again."""
+def descend(trials: Trials, power: float) -> None:
+    """While every size has the wanted power, run smaller ones, down to what the test takes."""
+    refused = 0
+    while not _sides(trials, power)[0] and (n := (refused + min(trials.counts)) // 2) > refused:
+        if not trials.takes(n):
+            refused = n
+
+
+def refine(trials: Trials, power: float, limit: int) -> ProbitFit | None:
+    """Run the test at the size that the line gives, and fit again; None where no line is needed."""
+    if not _sides(trials, power)[0]:
+        return None
     fit = _fit(trials, power)
     for _ in range(ROUNDS):
         n = _next_size(trials, fit, power, limit)
-        if n is None:
+        if n is None or not trials.takes(n):
             break
-        trials.run(n)
         before, fit = fit.n, _fit(trials, power)
         settled = abs(n - before) < 1 and abs(fit.n - before) <= fit.standard_error
         if settled and fit.n_mixed > 1:
@@ -63,9 +69,9 @@ def _next_size(trials: Trials, fit: ProbitFit, power: float, limit: int) -> int 
         wanted = fit.n
     elif not _sides(trials, power)[1]:
         wanted = JUMP * largest
-    else:  # the power falls, or there is more than enough everywhere
+    else:  # the power falls
         return None
-    low, high = max(smallest / JUMP, min(smallest, LEAST)), min(JUMP * largest, limit)
+    low, high = max(smallest / JUMP, 1), min(JUMP * largest, limit)
     n = round(min(max(wanted, low), high))
     return None if n in trials.counts and not smallest <= wanted <= largest else n
 

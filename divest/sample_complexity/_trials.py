@@ -48,6 +48,19 @@ class Trials:
         rejections, trials = self.counts.get(n, (0, 0))
         self.counts[n] = rejections + found, trials + self.n_trials
 
+    def takes(self, n: int) -> bool:
+        """Run size `n`; False where it is below all sizes so far and too small for the test."""
+        if n >= min(self.counts):
+            self.run(n)
+            return True
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a test may warn before it gives up
+                self.run(n)
+        except Exception:  # whatever a test may raise
+            return False
+        return True
+
     def keep_last(self, count: int) -> None:
         """Forget all but the last sizes run."""
         self.counts = dict(list(self.counts.items())[-count:])

@@ -150,7 +150,8 @@ def multinomial() -> Multinomial:
     Returns
     -------
     ExponentialFamily
-        The family. Rows of counts must all have the same sum, such as 1.
+        The family. Rows of counts must all have the same sum, such as 1; there may be half as many
+        labels as rows.
 
     Examples
     --------

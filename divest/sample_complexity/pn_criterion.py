@@ -43,7 +43,7 @@ def pn_criterion(X: Any, family: Any = "gaussian", *, draws: Any = None, delta: 
         of your own, see `ExponentialFamily`. None: `X` and `draws` hold statistics.
     draws : array-like of shape (N, d), optional
         Draws of the fitted model, nearly independent, like the rows of `X`; they replace the
-        cumulants of the family.
+        cumulants of the family. Columns go by name where both have names.
     delta : float, default 0.05
         How much the error of the best rule may lie below 1/2.
     threshold : {"tight", "pinsker", "gaussian"} or float, default "tight"
@@ -88,7 +88,7 @@ def pn_criterion(X: Any, family: Any = "gaussian", *, draws: Any = None, delta: 
     TrustWarning
         When the family does not hold, the second order is large or unsure, one row dominates,
         statistics are redundant, there are no more rows than parameters, counts have empty cells,
-        or draws are not from the fitted model.
+        the fit cannot do without some rows, or draws are not from the fitted model.
 
     See Also
     --------
@@ -97,8 +97,10 @@ def pn_criterion(X: Any, family: Any = "gaussian", *, draws: Any = None, delta: 
 
     Notes
     -----
-    The Gaussian family and those with exact cumulants need no draws. Draws cost N p^3 operations
-    for each of the groups; beyond 200 statistics N^2 p, which is slow: pass fewer, or ``order=1``.
+    The families of divest need no draws, and independent columns cost no more than their number.
+    ``"multinomial"`` costs n p^2, a family of your own with `cumulants` p^4. Draws cost N p^3
+    operations for each of the groups; beyond 200 statistics N^2 p, which is slow: pass fewer, or
+    ``order=1``.
     Standard errors are low, and `p_star` too small on average, where the truth has heavy tails.
 
     References

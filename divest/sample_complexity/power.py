@@ -13,7 +13,7 @@ from divest._results import Diagnostic, EstimateResult, _Table, warn_if_doubtful
 from divest._validation import check_integer, check_number
 from divest.sample_complexity._diagnostics import power_diagnostics
 from divest.sample_complexity._pilot import PilotSampler, pilot
-from divest.sample_complexity._search import refine, search
+from divest.sample_complexity._search import descend, refine, search
 from divest.sample_complexity._trials import check_sizes, checked_trials
 
 METHOD = "sample size for power"
@@ -26,9 +26,11 @@ class PowerResult(_Table):
     Attributes
     ----------
     n : float
-        Rows per sample, not rounded; NaN when the power is not reached.
+        Rows per sample, not rounded; NaN when the power is not reached. With `at_smallest` a size
+        that was tried.
     standard_error : float
-        Its standard error from the finite number of trials, by the delta method.
+        Its standard error from the finite number of trials, by the delta method; NaN when the power
+        is not reached, and with `at_smallest`, where no line is fitted.
     power : float
         The wanted power.
     level : float
@@ -38,6 +40,8 @@ class PowerResult(_Table):
         Wilson limits).
     reachable : bool
         Whether the power is reached.
+    at_smallest : bool, default False
+        Whether every size has the power, down to `n`, the smallest that the test takes.
     diagnostics : tuple of Diagnostic
         What speaks for and against `n`.
     method : str, default "sample size for power"
@@ -63,6 +67,7 @@ class PowerResult(_Table):
     level: float
     curve: pd.DataFrame = field(repr=False, compare=False)
     reachable: bool
+    at_smallest: bool = False
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
     method: str = METHOD
 
@@ -77,7 +82,7 @@ class PowerResult(_Table):
         Returns
         -------
         tuple of float
-            Lower and upper limit, not below 0; NaN when the power is not reached.
+            Lower and upper limit, not below 0; NaN without a standard error.
 
         Raises
         ------
@@ -88,10 +93,23 @@ class PowerResult(_Table):
                                   bounds=(0.0, np.inf))
         return centered.confidence_interval(level)
 
+    def summary(self) -> str:
+        """The table as text, and what the number means where it is the smallest size.
+
+        Returns
+        -------
+        str
+            Text to print.
+        """
+        note = (f"\nn = {self.n:.6g} is the smallest size that the test takes, and has the power."
+                if self.at_smallest else "")
+        return super().summary() + note
+
     def _row(self) -> dict[str, Any]:
         low, high = self.interval()
         return {"n": self.n, "standard_error": self.standard_error, "low": low, "high": high,
-                "power": self.power, "level": self.level, "reachable": self.reachable}
+                "power": self.power, "level": self.level, "reachable": self.reachable,
+                "at_smallest": self.at_smallest}
 
 
 def power_curve(test: Callable[..., Any], sampler: Callable[..., Any], sizes: Iterable[int], *,
@@ -242,7 +260,8 @@ def sample_size_for_power(test: Callable[..., Any], sampler: Callable[..., Any],
     The line ``probit(power) = a + b sqrt(n)`` is fitted by maximum likelihood [1]_; a one-sided z
     test obeys it exactly. `n` is where the line reaches the wanted power. The test is then tried at
     that size and the line fitted again, until `n` moves by less than its standard error, at most
-    four times.
+    four times. Where all sizes have the power, smaller ones are tried, down to the smallest that
+    `test` and `sampler` take without an error; if that one has it too, it is `n`.
 
     Parameters
     ----------
@@ -261,7 +280,8 @@ def sample_size_for_power(test: Callable[..., Any], sampler: Callable[..., Any],
         Trials per size and round.
     sizes : sequence of int, optional
         At least two sizes to begin with. By default 25, then twice the last size until the power is
-        reached (or half of it while it is), of which the last four are kept.
+        reached (or half of it while it is), of which the last four are kept. Sizes that the test
+        does not take are searched only below those that it does.
     max_size : int, default 100_000
         No size above it is tried or reported. Without power the search gets there, so make it
         smaller for a costly test.
@@ -288,9 +308,10 @@ def sample_size_for_power(test: Callable[..., Any], sampler: Callable[..., Any],
     Warns
     -----
     TrustWarning
-        When the power is not reached up to `max_size` (n is then NaN), when the line does not fit
-        the simulated powers, when the power rises within one step from none to all, or when n lies
-        beyond twice the largest size tried.
+        When the power is not reached up to `max_size`, or does not rise (n is then NaN), when the
+        line does not fit the simulated powers, when the power rises within one step from none to
+        all, when n lies beyond twice the largest size tried, or when the smallest size has the
+        power, but not clearly (its 95 % limits hold the wanted power).
 
     See Also
     --------
@@ -332,13 +353,17 @@ def sample_size_for_power(test: Callable[..., Any], sampler: Callable[..., Any],
     else:
         for size in check_sizes(sizes, 2, limit):
             trials.run(size)
+        descend(trials, power)
     fit = refine(trials, power, limit)
     curve = trials.curve().sort_values("n", ignore_index=True)
     diagnostics = power_diagnostics(fit, curve, power, max_size)
     warn_if_doubtful(diagnostics, METHOD)
+    if fit is None:
+        n = float(curve["n"].iloc[0])
+        return PowerResult(n, np.nan, power, level, curve, True, True, diagnostics)
     reachable = diagnostics[0].passed
     n, error = (fit.n, fit.standard_error) if reachable else (np.nan, np.nan)
-    return PowerResult(n, error, power, level, curve, reachable, diagnostics)
+    return PowerResult(n, error, power, level, curve, reachable, False, diagnostics)
 
 
 def pilot_sampler(P: Any, Q: Any = None) -> PilotSampler:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from divest._results import Diagnostic, _Table, warn_if_doubtful
 from divest._validation import check_integer, check_number, check_option, check_sample
+from divest.groups._arguments import check_group, pooled_kernel
 from divest.sample_complexity._dimension import dimension_of, distinct_rows
 from divest.sample_complexity._learning_curve import (
     Line,
@@ -23,12 +24,7 @@ from divest.sample_complexity._learning_curve import (
     measured_curve,
     subsample_sizes,
 )
-from divest.sample_complexity._null_scale import (
-    check_group,
-    mmd_kernel,
-    mmd_variance,
-    wasserstein,
-)
+from divest.sample_complexity._null_scale import mmd_variance, wasserstein
 
 METHOD = "sample size report"
 MEASURES = ("wasserstein", "mmd")
@@ -178,8 +174,9 @@ def sample_size_report(X: Any, measure: str | Callable[[np.ndarray, np.ndarray],
     target : float, optional
         The error wanted, above 0.
     group : FiniteGroup, optional
-        A symmetry of the law, which does not change distances: both samples are symmetrized. For
-        W1, n rows are then worth about ``group.order`` times n rows without it.
+        A symmetry of the law, which does not change distances: both samples are symmetrized.
+        `symmetry_gain` says how many rows it saves. For the MMD a random subset of one does as
+        well.
     kernel : str or Kernel, optional
         Of the MMD; by default Gaussian. A bandwidth that is missing is the median distance.
     sizes : int, default 5
@@ -214,7 +211,7 @@ def sample_size_report(X: Any, measure: str | Callable[[np.ndarray, np.ndarray],
     -----
     TrustWarning
         When there are fewer than 60 rows, the error does not clearly fall, the curve bends, or the
-        rows required are beyond four times those at hand.
+        rows required, or those at hand, are beyond four times those that the line rests on.
 
     See Also
     --------
@@ -255,12 +252,12 @@ def sample_size_report(X: Any, measure: str | Callable[[np.ndarray, np.ndarray],
         check_option("measure", measure, MEASURES)
     target = np.nan if target is None else check_number("target", target, 0.0)
     confidence = check_number("confidence_level", confidence_level, 0, 1)
-    group = check_group(group, measure, rows.shape[1])
+    _check_symmetry(group, measure, rows.shape[1])
     n_repeats, count = check_integer("n_repeats", n_repeats, 2), check_count(sizes)
     if kernel is not None and measure != "mmd":
         raise ValueError(f"kernel is for measure='mmd', got measure={measure!r}.")
     if measure == "mmd":
-        curve, line = _mmd_curve(rows, kernel, group, count)
+        curve, line = _mmd_curve(rows, kernel, group, count, n_jobs, progress)
         return _report("mmd", rows, curve, line, target, confidence, np.inf, [])
     function, most = _function_of(measure, rows, group)
     curve = measured_curve(rows, function, subsample_sizes(len(rows), count, most), n_repeats,
@@ -283,11 +280,21 @@ def _name(measure: Any) -> str:
     return measure if isinstance(measure, str) else getattr(measure, "__name__", repr(measure))
 
 
-def _mmd_curve(rows: np.ndarray, kernel: Any, group: Any,
-               count: int) -> tuple[pd.DataFrame, Line]:
+def _check_symmetry(group: Any, measure: Any, n_columns: int) -> None:
+    """A group, if any, that suits the rows and the measure."""
+    if group is None:
+        return
+    if callable(measure):
+        raise ValueError("group is for measure='wasserstein' and 'mmd'; a function must see to "
+                         "the symmetry itself.")
+    check_group(group, n_columns, subset=measure == "mmd")
+
+
+def _mmd_curve(rows: np.ndarray, kernel: Any, group: Any, count: int, n_jobs: int | None,
+               progress: bool) -> tuple[pd.DataFrame, Line]:
     """The closed form at the sizes that would be measured, and its line."""
     sizes = subsample_sizes(len(rows), count, None)
-    value, error = mmd_variance(rows, mmd_kernel(kernel, rows), group)
+    value, error = mmd_variance(rows, pooled_kernel(kernel, rows), group, n_jobs, progress)
     if not value > 1e-12:
         raise ValueError(f"the MMD between samples of this law is 0 (E k(x, x) - E k(x, x') is "
                          f"{value:.3g}): rows of X are equal, or the bandwidth is far too large.")
@@ -303,8 +310,8 @@ def _report(name: str, rows: np.ndarray, curve: pd.DataFrame, line: Line, target
     if target > 0:
         n_required, interval = line.size(target), line.size_interval(target, confidence)
     diagnostics = [enough_rows(len(rows)), *found]
-    if np.isfinite(base) and not np.isnan(n_required):
-        diagnostics.append(extrapolation(n_required, int(base)))
+    if np.isfinite(base):
+        diagnostics.append(extrapolation(float(np.fmax(n_required, len(rows))), int(base)))
     warn_if_doubtful(diagnostics, METHOD)
     return SampleSizeReport(name, curve, line.exponent, line.exponent_se, target, n_required,
                             interval, _dimension(rows), (len(rows),), confidence, line, base,

@@ -10,6 +10,7 @@ from scipy import fft, integrate, optimize, special, stats
 from scipy.spatial.distance import cdist
 
 from divest import TrustWarning
+from divest._validation import check_sample_weight
 from divest.density import _cross_validation, _isj
 from divest.density._rounding import unrounded
 from divest.density._selection import RULES, isj_diagnostic, select
@@ -18,7 +19,6 @@ from divest.density.bandwidths import (
     loo_kl_bandwidth,
     lscv_bandwidth,
     robust_bandwidth,
-    row_weights,
     scott_bandwidth,
     silverman_bandwidth,
 )
@@ -142,7 +142,7 @@ def test_factors_of_scipy(d, rng):
         kde = stats.gaussian_kde(X.T, weights=weights)
         assert_allclose(scott_bandwidth(kde.neff, d), kde.scotts_factor(), rtol=1e-12)
         assert_allclose(silverman_bandwidth(kde.neff, d), kde.silverman_factor(), rtol=1e-12)
-        given = row_weights(weights, 50)
+        given = check_sample_weight(weights, 50)
         assert_allclose(select("scott", X, given).bandwidth, kde.scotts_factor(), rtol=1e-12)
         assert_allclose(select("silverman", X, given).bandwidth, kde.silverman_factor(),
                         rtol=1e-12)
@@ -504,9 +504,9 @@ def test_bad_weights(weights, message):
 
 
 def test_weights_are_scaled():
-    assert row_weights(None, 3) is None
-    assert_allclose(row_weights([1, 2, 1], 3), [0.25, 0.5, 0.25], rtol=1e-15)
-    assert_allclose(row_weights([1e308, 1e308], 2), [0.5, 0.5], rtol=1e-15)
+    assert check_sample_weight(None, 3) is None
+    assert_allclose(check_sample_weight([1, 2, 1], 3), [0.25, 0.5, 0.25], rtol=1e-15)
+    assert_allclose(check_sample_weight([1e308, 1e308], 2), [0.5, 0.5], rtol=1e-15)
 
 
 @pytest.mark.parametrize("function", [scott_bandwidth, silverman_bandwidth])

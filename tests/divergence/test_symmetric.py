@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from plain import COMPILED, distances
+from plain import distances
 from scipy.optimize import linear_sum_assignment, linprog
 
 from divest import NearestNeighborDistanceDivergence, TrustWarning
+from divest.divergence._symmetric_gain import _transport_factors
 from divest.divergence._symmetric_invariance import moved_sums
 from divest.divergence._symmetric_transport import transport
 from divest.divergence.symmetric import (
@@ -24,7 +25,16 @@ from divest.divergence.symmetric import (
     symmetry_gain,
 )
 from divest.divergence.symmetric_tests import group_invariance_test, symmetric_mmd_test
-from divest.groups import FiniteGroup, cyclic, dihedral, permutations, product, sign_flips
+from divest.groups import (
+    FiniteGroup,
+    _averages,
+    cyclic,
+    dihedral,
+    permutations,
+    product,
+    sign_flips,
+)
+from divest.groups._arguments import pooled_kernel
 from divest.kernels import imq, matern32, rbf
 
 pytestmark = pytest.mark.filterwarnings("ignore::divest.TrustWarning")
@@ -311,6 +321,47 @@ def test_gain_of_the_wasserstein_distance_follows_its_seed():
     assert 0 < one.estimate < 1
 
 
+def test_rows_saved_are_reported():
+    X = pair(60, 1)[0]
+    gain = symmetry_gain(X, TURNS, kernel=rbf(1.0))
+    assert gain.rows_factor == 1 / gain.estimate
+    assert_allclose(gain.rows_factor_log_se, gain.standard_error / gain.estimate)
+    reach = 1.959963984540054 * gain.rows_factor_log_se
+    assert_allclose(gain.rows_factor_interval(), gain.rows_factor * np.exp([-reach, reach]))
+    low, high = gain.rows_factor_interval(0.5)
+    assert gain.rows_factor_interval()[0] < low < gain.rows_factor < high
+    row = gain.to_frame().iloc[0]
+    assert (row["group_order"], row["n_rows"]) == (4, 60)
+    assert_allclose(row["rows_with_group"], 60 * gain.estimate)
+    assert_allclose(row["rows_saved"], 60 - 60 * gain.estimate)
+    assert f"{60 * gain.estimate:.3g} rows per sample do what 60 do" in gain.summary()
+    assert pickle.loads(pickle.dumps(gain)) == gain
+
+
+def test_rows_saved_for_the_wasserstein_distance_follow_the_curve():
+    """Distances n^-1/2, and with the group half of them, are worth four times the rows."""
+    sizes = np.array([5, 10, 20, 40])
+    spread = 1 + 0.01 * np.random.default_rng(0).normal(size=10)
+    found = _transport_factors(0.5 * np.outer(spread, sizes**-0.5), spread * 40**-0.5, sizes)
+    assert_allclose([found.estimate, found.rows_factor], [0.5, 4.0])
+    assert_allclose([found.standard_error, found.rows_factor_log_se], 0.0, atol=1e-12)
+    rising = _transport_factors(np.outer(spread, sizes**0.5), spread, sizes)
+    assert np.isnan([rising.rows_factor, *rising[3:]]).all()
+    gain = symmetry_gain(pair(40, 1)[0], TURNS, "wasserstein", random_state=0)
+    assert gain.n_rows == 20
+    assert 1 < gain.rows_factor_interval()[0] < gain.rows_factor < 20
+    assert symmetry_gain(pair(41, 1)[0], TRIVIAL, "wasserstein", random_state=0).estimate == 1
+
+
+@pytest.mark.parametrize("measure", ["mmd", "wasserstein"])
+def test_rows_of_one_orbit_need_no_second(measure):
+    X = np.tile([[1.0, 2.0], [-2.0, 1.0]], (10, 1))
+    gain = symmetry_gain(X, TURNS, measure, rbf(1.0) if measure == "mmd" else None, 0)
+    assert gain.estimate == pytest.approx(0, abs=1e-15)
+    assert gain.rows_factor > 1e12
+    assert gain.to_frame()["rows_with_group"].item() < 1e-9
+
+
 # ------------------------------------------------------------ tests
 @pytest.mark.parametrize("kernel", [None, rbf(1.0)])
 def test_tests_follow_their_seed_and_not_the_threads(kernel):
@@ -361,14 +412,12 @@ def test_invariance_statistics_are_sums_over_moved_rows(n_resamples):
 
 
 def test_sums_in_blocks_are_sums(monkeypatch):
-    from divest.divergence import _symmetric_mmd
-
     P, Q = pair(30, 40)
     whole = symmetric_mmd(P, Q, TURNS), symmetric_mmd_test(P, Q, TURNS, n_resamples=9,
                                                            random_state=0)
-    monkeypatch.setattr(_symmetric_mmd, "_IN_CACHE", 70)
-    monkeypatch.setattr(_symmetric_mmd, "_ENTRIES", 100)
-    monkeypatch.setattr(_symmetric_mmd.blocks, "__defaults__", (300,))
+    monkeypatch.setattr(_averages, "_IN_CACHE", 70)
+    monkeypatch.setattr(_averages, "_ENTRIES", 100)
+    monkeypatch.setattr(_averages.blocks, "__defaults__", (300,))
     parts = symmetric_mmd(P, Q, TURNS), symmetric_mmd_test(P, Q, TURNS, n_resamples=9,
                                                            random_state=0)
     assert_allclose(parts[0].estimate, whole[0].estimate, rtol=1e-10)
@@ -393,8 +442,6 @@ def test_bandwidth_of_the_invariance_test_does_not_follow_the_rows():
 
 
 def test_bandwidth_of_the_mmd_test_does_not_follow_the_labels():
-    from divest.divergence._symmetric_common import pooled_kernel
-
     rows = np.concatenate(pair(800, 700))
     mixed = rows[np.random.default_rng(0).permutation(1500)]
     assert pooled_kernel(None, rows) == pooled_kernel(None, mixed)
@@ -416,18 +463,66 @@ def test_test_with_the_symmetry_finds_what_the_plain_one_does_not():
     assert turned.pvalue < plain.pvalue
 
 
-def test_random_subset_stands_for_the_group():
-    """Of all 2**8 sign flips, 100 and their inverses: the same but for the random error."""
-    rng = np.random.default_rng(0)
-    P, Q = rng.normal(size=(30, 8)), 1.5 * rng.normal(size=(30, 8))
-    full = symmetric_mmd(P, Q, sign_flips(8), rbf(4.0)).estimate
-    few = [symmetric_mmd(P, Q, FiniteGroup.random_subset(
-        lambda r: np.diag(r.choice([-1.0, 1.0], 8)), 100, seed), rbf(4.0)).estimate
-        for seed in range(8)]
-    error = np.std(few, ddof=1) / np.sqrt(8)
-    assert abs(np.mean(few) - full) < 4 * error < 0.05 * full
-    test = symmetric_mmd_test(P[:, :2], Q[:, :2], SUBSET, n_resamples=99, random_state=0)
-    assert 0 < test.pvalue <= 1
+# ------------------------------------------------------------ random subsets
+def signs(d):
+    return lambda rng: np.diag(rng.choice([-1.0, 1.0], d))
+
+
+@pytest.mark.parametrize("kernel", [rbf(1.0), imq(bandwidth=0.3)])
+def test_subset_compares_samples_averaged_over_it(kernel):
+    """The plain MMD of all images, and so never below 0; and the witness of the same."""
+    subset = FiniteGroup.random_subset(signs(3), 4, 1)
+    P, Q = pair(9, 14, 3)
+    X, Y = subset.symmetrize(P), subset.symmetrize(Q)
+    expected = (kernel_matrix(kernel, X, X).mean() + kernel_matrix(kernel, Y, Y).mean()
+                - 2 * kernel_matrix(kernel, X, Y).mean())
+    result = symmetric_mmd(P, Q, subset, kernel)
+    assert_allclose(result.estimate, expected, rtol=1e-10)
+    test = symmetric_mmd_test(P, Q, subset, kernel, n_resamples=9, random_state=0)
+    assert_allclose(test.statistic, expected, rtol=1e-10)
+    K = kernel_matrix(kernel, X, X).reshape(5, 9, 5, 9).mean(axis=(0, 2))
+    own = (np.trace(K) / 9 - (K.sum() - np.trace(K)) / 72)
+    plain = 1 - (kernel_matrix(kernel, P, P).sum() - 9) / 72
+    assert_allclose(symmetry_gain(P, subset, kernel=kernel).estimate, own / plain, rtol=1e-10)
+    assert "after averaging" not in test.null  # the test is exact for equal laws only
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 1000), size=st.integers(1, 6))
+def test_value_of_a_subset_lies_between_those_of_the_group_and_of_none(seed, size):
+    P, Q = pair(8, 11, 3, seed)
+    subset, none = FiniteGroup.random_subset(signs(3), size, seed), FiniteGroup([np.eye(3)])
+    whole, part, plain = (symmetric_mmd(P, Q, g, rbf(0.5)).estimate
+                          for g in (sign_flips(3), subset, none))
+    assert -1e-15 <= whole <= part + 1e-15
+    assert part <= plain + 1e-15
+
+
+def test_subset_leaves_its_share_of_what_the_group_takes_away():
+    """On average over subsets 1/|H| of it, which is what ``subset_excess`` estimates."""
+    P, Q = pair(12, 12, 4)
+    Q = Q + 1.0
+    whole, plain = (symmetric_mmd(P, Q, g, rbf(2.0), unbiased=True).estimate
+                    for g in (sign_flips(4), FiniteGroup([np.eye(4)])))
+    found = [symmetric_mmd(P, Q, FiniteGroup.random_subset(signs(4), 3, seed), rbf(2.0),
+                           unbiased=True) for seed in range(60)]
+    excess = np.array([f.estimate for f in found]) - whole
+    expected = (plain - whole) / 4
+    error = excess.std() / np.sqrt(60)
+    assert abs(excess.mean() - expected) < 3 * error < 0.7 * expected
+    said = [f.diagnostics[1].value * f.standard_error for f in found]
+    assert abs(np.mean(said) - expected) < 3 * np.std(said) / np.sqrt(60)
+
+
+@pytest.mark.filterwarnings("default::divest.TrustWarning")
+def test_few_elements_are_doubted_where_the_law_is_not_invariant():
+    P, Q = pair(60, 60, 4)
+    few, many = (FiniteGroup.random_subset(signs(4), size, 0) for size in (2, 30))
+    with pytest.warns(TrustWarning, match="subset_excess"):
+        symmetric_mmd(P + 1, Q - 1.5, few, rbf(2.0))
+    result = symmetric_mmd(P, 3 * Q, many, rbf(2.0))
+    assert [d.name for d in result.diagnostics] == ["null_scale", "subset_excess"]
+    assert result.trusted
 
 
 # ------------------------------------------------------------ results and diagnostics
@@ -569,6 +664,7 @@ def test_samples_that_are_refused(measure):
         (lambda P, Q: symmetry_gain(P, SUBSET, "wasserstein"), ValueError, "must be complete"),
         (lambda P, Q: symmetry_gain(P, TURNS, "kl"), ValueError, "measure must be one of"),
         (lambda P, Q: symmetry_gain(P[:3], TURNS), ValueError, "at least 4 rows, got 3"),
+        (lambda P, Q: symmetry_gain(P[:15], TURNS, "wasserstein"), ValueError, "at least 16 rows"),
         (lambda P, Q: symmetry_gain(0 * P, TURNS), ValueError, "no two distinct rows"),
         (lambda P, Q: symmetry_gain(0 * P, TURNS, "wasserstein"), ValueError, "no two distinct"),
     ],
@@ -579,7 +675,6 @@ def test_arguments_that_are_refused(call, error, message):
 
 
 # ------------------------------------------------------------ time
-@pytest.mark.skipif(not COMPILED, reason="timing")
 @pytest.mark.slow
 def test_thousand_rows_take_seconds():
     P, Q = pair(1000, 1000)

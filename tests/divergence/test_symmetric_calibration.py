@@ -78,6 +78,34 @@ def test_power_of_the_invariance_test(scale, shift, power):
     assert within_three_errors(found, trials, power)
 
 
+def test_size_and_power_with_a_random_subset():
+    """N(0, I) against N(0, 1.32 I), 50 rows, six columns: four sign flips of all 64 help."""
+    trials = smaller(150, 60)
+    some = FiniteGroup.random_subset(lambda rng: np.diag(rng.choice([-1.0, 1.0], 6)), 4, 0)
+
+    def test(group, scale):
+        return lambda seed: symmetric_mmd_test(*normal_pair(seed, 50, 6, scale), group, rbf(2.0),
+                                               n_resamples=99, random_state=seed)
+
+    low, high = binom.interval(0.9973, trials, 0.05)
+    assert low <= rejections(test(some, 1.0), trials) <= high
+    plain, helped = (rejections(test(g, 1.15), trials)
+                     for g in (FiniteGroup([np.eye(6)]), some))
+    assert helped - plain > 1.5 * np.sqrt(trials / 4)  # the samples are the same
+
+
+def test_error_with_a_random_subset():
+    """Invariant laws: the truth is that without the group, for any subset."""
+    some = FiniteGroup.random_subset(lambda rng: np.diag(rng.choice([-1.0, 1.0], 6)), 4, 0)
+    truth = (4 / 6) ** 3 + (4 / (4 + 2 * 1.3**2)) ** 3 - 2 * (4 / (5 + 1.3**2)) ** 3
+    found = [symmetric_mmd(*normal_pair(seed, 80, 6, 1.3), some, rbf(2.0), unbiased=True)
+             for seed in range(100)]
+    estimates = np.array([f.estimate for f in found])
+    spread = estimates.std(ddof=1)
+    assert abs(estimates.mean() - truth) < 3 * spread / 10
+    assert abs(np.mean([f.standard_error for f in found]) / spread - 1) < 3 / np.sqrt(200) + 0.1
+
+
 # ------------------------------------------------------------ what the symmetry saves
 @pytest.mark.parametrize(("bandwidth", "ratio"),
                          [(0.1, 0.499), (0.3, 0.494), (1.0, 0.445), (3.0, 0.281)])
@@ -105,6 +133,36 @@ def test_squared_mmd_falls_by_the_gain():
     ratio = found[:, 0].mean() / found[:, 1].mean()
     error = (found[:, 0] - ratio * found[:, 1]).std() / np.sqrt(200) / found[:, 1].mean()
     assert abs(ratio - truth) < 3 * error
+
+
+@pytest.mark.parametrize("n", [100, 400])
+def test_rows_saved_for_the_mmd(n):
+    """n rows with the group do what n times the factor do without it."""
+    gain = symmetry_gain(np.random.default_rng(99).normal(size=(2000, 2)), TURNS, kernel=rbf(1.0))
+    runs, more = 8000 // n, round(n * gain.rows_factor)
+    with_group, without = (np.array([symmetric_mmd(*normal_pair(seed, size), g, rbf(1.0)).estimate
+                                     for seed in range(runs)])
+                           for size, g in ((n, TURNS), (more, TRIVIAL)))
+    error = np.hypot(with_group.std(), without.std()) / np.sqrt(runs)
+    error = np.hypot(error, gain.rows_factor_log_se * without.mean())
+    assert abs(with_group.mean() - without.mean()) < 3 * error < 0.6 * without.mean()
+
+
+@pytest.mark.parametrize("n", [100, 400])
+def test_rows_saved_for_the_wasserstein_distance(n):
+    """n rows without the group do what n over the factor do with it."""
+    gains = [symmetry_gain(normal_pair(seed, 2 * n)[0], TURNS, "wasserstein", random_state=seed)
+             for seed in range(5)]
+    logs = np.log([gain.rows_factor for gain in gains])
+    fewer = round(n / np.exp(logs.mean()))
+    with_group, without = (np.array([symmetric_wasserstein(*normal_pair(1000 + seed, size), g
+                                                           ).estimate for seed in range(runs)])
+                           for size, g, runs in ((fewer, TURNS, 400), (n, TRIVIAL, 6000 // n)))
+    error = np.hypot(with_group.std() / 20, without.std() / np.sqrt(len(without)))
+    slope = 0.5 * without.mean()  # of the distance against the log of rows, at most
+    error = np.hypot(error, slope * (logs.std(ddof=1) / np.sqrt(5) + 0.5 / fewer))
+    assert abs(with_group.mean() - without.mean()) < 3 * error < 0.3 * without.mean()
+    assert 4 < np.exp(logs.mean()) < 7
 
 
 @pytest.mark.parametrize(("n", "law", "ratio"), [(100, "normal", 0.522), (400, "normal", 0.504),

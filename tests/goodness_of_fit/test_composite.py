@@ -22,6 +22,7 @@ from divest.goodness_of_fit import (
 )
 from divest.goodness_of_fit.composite import CompositeSteinTest
 from divest.kernels import imq, rbf
+from divest.sample_complexity import kl_threshold
 
 LOCATION_SCALE = ("norm", "laplace", "logistic", "cauchy", "gumbel_l", "gumbel_r", "hypsecant")
 GAMMA = (stats.gamma, {"floc": 0})
@@ -398,3 +399,26 @@ def test_column_of_few_values_is_doubted(rng):
     X = np.column_stack([rng.normal(size=100), rng.integers(0, 3, 100)])
     with pytest.warns(TrustWarning, match="distinct_values = 3 .column 1"):
         CompositeSteinTest(stats.multivariate_normal, n_resamples=19, random_state=0).fit(X)
+
+
+@pytest.mark.parametrize(("family", "columns", "p"), [
+    (stats.norm, 1, 2), (stats.gamma, 1, 3), ((stats.gamma, {"floc": -9}), 1, 2),
+    (stats.multivariate_normal, 3, 9),
+    (GaussianMixture(2, covariance_type="diag", random_state=0), 2, 9),
+    (GaussianMixture(1, random_state=0), 3, 9),
+])  # fmt: skip
+def test_risk_of_the_fit_is_reported(rows, family, columns, p):
+    test = CompositeSteinTest(family, null="wild", n_resamples=9, random_state=0, bandwidth=1.0)
+    with pytest.warns(TrustWarning, match="wild_null"):
+        found = test.fit(rows[:, :columns]).diagnostics_.set_index("name").loc["fit_risk"]
+    assert found["value"] == p / (2 * len(rows))
+    assert found["threshold"] == kl_threshold(0.05)
+    assert found["passed"]  # the p-value allows for it
+
+
+def test_parameters_that_cannot_be_counted_have_no_risk(rows):
+    family = BayesianGaussianMixture(n_components=2, random_state=0)
+    with pytest.warns(TrustWarning, match="wild_null"):
+        test = CompositeSteinTest(family, null="wild", n_resamples=9, random_state=0,
+                                  bandwidth=1.0).fit(rows)
+    assert "fit_risk" not in set(test.diagnostics_["name"])

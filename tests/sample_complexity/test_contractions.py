@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from plain_risk import plain_coefficients, plain_cumulants
 from scipy import special, stats
 
 from divest.sample_complexity import _draws_route
@@ -20,38 +21,11 @@ from divest.sample_complexity._contractions import (
 )
 from divest.sample_complexity._draws_route import DrawsRoute, draw_labels, pair_mean, tilted
 from divest.sample_complexity._gaussian_route import (
-    block_cumulants,
+    block_coefficients,
     gaussian_coefficients,
     specified_coefficients,
 )
 from divest.sample_complexity.families import gaussian
-
-
-def plain_cumulants(t, w):
-    """Tensors of order 2, 3 and 4 of a law on the rows of t, one number at a time."""
-    c = t - w @ t
-    moments = [np.einsum("n" + "".join(f",n{k}" for k in "abcd"[:order]) + "->" + "abcd"[:order],
-                         w, *[c] * order) for order in (2, 3, 4)]
-    M2, M3, M4 = moments
-    pairs = (np.einsum("ab,cd->abcd", M2, M2) + np.einsum("ac,bd->abcd", M2, M2)
-             + np.einsum("ad,bc->abcd", M2, M2))
-    return M2, M3, M4 - pairs
-
-
-def plain_coefficients(model, V, K, w=None):
-    """p*, c2 of the forward and the reverse risk by derivatives of the dual function."""
-    G, psi3, psi4 = model
-    W = np.linalg.inv(np.linalg.cholesky(G))
-    A = W @ V @ W.T
-    f3 = np.einsum("abc,ia,jb,kc->ijk", psi3, W, W, W)
-    k3 = np.einsum("abc,ia,jb,kc->ijk", K, W, W, W)
-    f4 = np.einsum("abcd,ia,jb,kc,ld->ijkl", psi4, W, W, W, W)
-    phi3 = -f3
-    phi4 = -f4 + sum(np.einsum(s, f3, f3) for s in ("abe,cde->abcd", "ace,bde->abcd",
-                                                    "ade,bce->abcd"))
-    cubes = 1 if w is None else np.sum(w**3) / np.sum(w**2)**2
-    third, fourth = cubes * np.sum(phi3 * k3), 3 * np.einsum("abcd,ab,cd->", phi4, A, A)
-    return np.array([np.trace(A), third / 3 + fourth / 8, third / 6 + fourth / 24])
 
 
 def hermite_grid(d, points=10):
@@ -194,31 +168,39 @@ def test_gaussian_route_against_quadrature(rng, d, weighted):
     c = X - w @ X
     L = np.linalg.cholesky((c * w[:, None]).T @ c)
     V, K, _ = plain_cumulants(orthonormal(np.linalg.solve(L, c.T).T), w)
-    found = gaussian_coefficients(X, w if weighted else None, True, cube_factor(w))
+    found = gaussian_coefficients(X, w if weighted else None, True, cube_factor(w)).values
     assert_allclose(found, plain_coefficients(model, V, K, w), rtol=1e-10)
-    assert_allclose(gaussian_coefficients(X, w, False), [found[0], np.nan, np.nan])
+    assert_allclose(gaussian_coefficients(X, w, False).values, [found[0], np.nan, np.nan])
 
 
 def test_p_star_is_mardias_kurtosis(rng):
     X = rng.standard_t(5, size=(300, 4))
     c = X - X.mean(axis=0)
     b = np.mean(np.einsum("ia,ia->i", c @ np.linalg.inv(c.T @ c / 300), c)**2)
-    assert_allclose(gaussian_coefficients(X, None, True)[0], (4 + b) / 2, rtol=1e-12)
+    assert_allclose(gaussian_coefficients(X, None, True).values[0], (4 + b) / 2, rtol=1e-12)
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_block_cumulants_against_quadrature(rng, size):
-    mean, variance = np.array([1.0, -2.0, 0.5]), rng.random(3 // size) + 0.5
+@pytest.mark.parametrize("specified", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_blocks_against_quadrature(rng, size, specified, weighted):
+    """Three columns with a variance each, or with one for all."""
+    X = rng.gamma(1.5, size=(60, 3)) @ rng.normal(size=(3, 3)) + 3
+    w = rng.random(60) if weighted else np.ones(60)
+    w /= w.sum()
+    variance = (w @ (X - w @ X)**2).reshape(-1, size).mean(axis=1)
+
+    def statistics(x):
+        return np.hstack([x, (x**2).reshape(len(x), -1, size).sum(axis=2)])
+
     nodes, masses = hermite_grid(3, 6)
-    x = mean + nodes * np.repeat(variance, size)**0.5
-    t = np.hstack([x, (x**2).reshape(len(x), -1, size).sum(axis=2)])
-    M2, M3, M4 = plain_cumulants(t, masses)
-    G, psi3, psi4 = block_cumulants(mean, variance, size)
-    B = rng.normal(size=G.shape)
-    B = B + B.T
-    assert_allclose(G, M2, rtol=1e-10, atol=1e-10)
-    assert_allclose(psi3, M3, rtol=1e-9, atol=1e-9)
-    assert_allclose(psi4(B), np.einsum("abcd,ab,cd->", M4, B, B), rtol=1e-9)
+    model = plain_cumulants(statistics(w @ X + nodes * np.repeat(variance, size)**0.5), masses)
+    V, K = model[:2] if specified else plain_cumulants(statistics(X), w)[:2]
+    found = block_coefficients(X.reshape(60, -1, size), w, specified, True, cube_factor(w))
+    assert_allclose(found.values, plain_coefficients(model, V, K, w), rtol=1e-8)
+    assert found.rank == 3 + 3 // size
+    if not specified:
+        assert_allclose(w @ found.parts, found.values[0])
 
 
 def test_spherical_against_the_exact_risk():
@@ -232,7 +214,7 @@ def test_spherical_against_the_exact_risk():
         reverse = d / 2 * (k / (d * n) + 1 / n - 1 - log)
         return (np.array([forward, reverse]) - (d + 1) / (2 * n)) * n**2
 
-    found = exact_coefficients(block_cumulants(np.zeros(d), np.ones(1), d), None, None, True)
+    found = block_coefficients(np.eye(4, d)[:, None], None, True, True, 1.0).values
     assert_allclose(found[1:], 2 * c(4000) - c(2000), rtol=1e-5)
 
 
@@ -245,7 +227,7 @@ def test_normal_law_fitted_to_others(law, wanted):
     end = min(law.support()[1], 40)
     x = np.append((u + 1) / 2 * end, -(u + 1) / 2 * end)
     w = np.append(v, v) * law.pdf(x)
-    assert_allclose(gaussian_coefficients(x[:, None], w / w.sum(), True), wanted, atol=2e-6)
+    assert_allclose(gaussian_coefficients(x[:, None], w / w.sum(), True).values, wanted, atol=2e-6)
 
 
 # ------------------------------------------------------------ draws
@@ -293,7 +275,9 @@ def test_many_statistics_by_pairs(rng, monkeypatch, specified):
     assert not pairs.tensor
     assert_allclose(pairs.estimate(), tensors.estimate(), rtol=1e-9)
     assert_allclose(pairs.without_draws(), tensors.without_draws(), rtol=1e-9)
-    assert_allclose(pairs.without_rows(), tensors.without_rows(), rtol=1e-5)  # float32 there
+    for shares in (np.ones(20), np.full(20, 0.5)):
+        assert_allclose(pairs.without_rows(shares), tensors.without_rows(shares),
+                        rtol=1e-5)  # float32 there
 
 
 def test_replicates_are_estimates_from_the_others(rng):

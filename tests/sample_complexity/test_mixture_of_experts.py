@@ -12,7 +12,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from divest import TrustWarning
-from divest.sample_complexity import _experts
+from divest.sample_complexity import _experts, kl_threshold
 from divest.sample_complexity._expert_grid import Cell, cluster_shares, held_out_gap
 from divest.sample_complexity._expert_mixture import ExpertMixture
 from divest.sample_complexity._experts import Rows, Rule, design, run_em
@@ -223,6 +223,37 @@ def test_gate_reaches_the_maximum():
     assert abs(shares @ rows.gate).max() > 100  # what vanishes is a difference of large sums
 
 
+@pytest.mark.parametrize("seed", [1, 3, 6, 7, 9])
+def test_sharp_borders_do_not_keep_em_from_its_end(seed):
+    """Where the gate of plain EM is still creeping after 200 steps, in one case after 1200."""
+    rng = np.random.default_rng(seed)
+    X = rng.random((1000, 1))
+    y = np.abs(X[:, 0] - 0.5) + 0.05 * rng.normal(size=1000)
+    model = MixtureOfExperts(2, 1, random_state=0).fit(X, y)
+    assert model.converged_
+    assert failed(model) == []
+
+
+def test_leaps_end_where_they_do_not_pay(monkeypatch):
+    """They change the way, not the maximum."""
+    X, y = sine()
+    found = []
+    for slow in (_experts.SLOW, -np.inf):  # with leaps, and plain EM
+        monkeypatch.setattr(_experts, "SLOW", slow)
+        found.append(MixtureOfExperts(2, 2, random_state=0, n_init=1, tol=1e-10,
+                                      max_iter=2000).fit(X, y))
+    assert found[0].converged_
+    assert found[0].n_iter_ < found[1].n_iter_
+    assert found[0].log_likelihood_ == pytest.approx(found[1].log_likelihood_, abs=1e-4)
+
+
+def test_risk_of_the_fit_is_reported(chosen):
+    row = chosen.diagnostics_.set_index("name").loc["fit_risk"]
+    assert row["value"] == chosen.n_parameters_ / 600
+    assert row["threshold"] == kl_threshold(0.05)
+    assert row["passed"]
+
+
 def test_runs_do_not_touch_one_another(rng):
     """Weight 0 takes a row out; each of several runs is the run alone, in blocks or not."""
     X, y = two_lines(120)
@@ -323,6 +354,13 @@ def test_density_mean_variance_and_entropy_by_quadrature(law, chosen):
                                                     x=np.linspace(-5, 0.3, 9001), axis=0),
                     rtol=1e-7)
     assert_array_equal(chosen.predict([[0.1], [0.5], [0.62]]), law.mean())
+
+
+@pytest.mark.parametrize("tiny", [5e-324, 1e-310, 0.0])
+def test_an_expert_without_a_say_leaves_the_density_finite(tiny):
+    law = ExpertMixture(np.array([[tiny, 1.0]]), np.array([[3.0, 0.0]]), np.array([0.1, 0.1]))
+    assert_allclose(law.logpdf(3.0), stats.norm(0, 0.1).logpdf(3.0), rtol=0.6)
+    assert_allclose(law.logpdf(0.0), stats.norm(0, 0.1).logpdf(0.0))
 
 
 def test_one_normal_law():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_diabetes, load_iris, load_wine
 
 from divest.sample_complexity.families import gaussian, multinomial, poisson
 from divest.sample_complexity.pn_criterion import general_pn_criterion, pn_criterion
@@ -65,17 +65,20 @@ def test_risk_of_counts():
     assert close(risks, found.risk_second, 0.002)
 
 
-def test_risk_in_resamples_of_iris():
+@pytest.mark.parametrize("X", [load_iris().data, load_wine().data[:, :5],
+                               load_diabetes().data[:, [0, 2, 3, 4]]],
+                         ids=["iris", "wine", "diabetes"])
+def test_risk_in_resamples_of_tables(X):
     """The table as the truth: 4000 resamples, both directions within 3 %."""
-    X, rng = load_iris().data, np.random.default_rng(4)
+    rng, (n, d) = np.random.default_rng(4), X.shape
     mean, S = gaussian().fit(X)
     risks = []
     for _ in range(4000):
-        m, C = gaussian().fit(X[rng.integers(150, size=150)])
+        m, C = gaussian().fit(X[rng.integers(n, size=n)])
         gap = np.linalg.slogdet(C)[1] - np.linalg.slogdet(S)[1]
-        forward = gap - 4 + np.trace(np.linalg.solve(C, S)) + (m - mean) @ np.linalg.solve(
+        forward = gap - d + np.trace(np.linalg.solve(C, S)) + (m - mean) @ np.linalg.solve(
             C, m - mean)
-        reverse = -gap - 4 + np.trace(np.linalg.solve(S, C)) + (m - mean) @ np.linalg.solve(
+        reverse = -gap - d + np.trace(np.linalg.solve(S, C)) + (m - mean) @ np.linalg.solve(
             S, m - mean)
         risks.append([forward / 2, reverse / 2])
     found = [pn_criterion(X, direction=k).risk_second for k in ("forward", "reverse")]
@@ -162,11 +165,29 @@ def test_speed():
     rng, family = np.random.default_rng(8), gaussian()
     X = rng.normal(size=(1000, 8))
     draws = family.sample(family.fit(X), 20_000, rng)
+    best = {"exact": np.inf, "drawn": np.inf}  # of three: other work on the machine only adds
     with threadpool_limits(1):
-        times = [process_time()]
-        for settings in ({}, {"draws": draws}):
+        for name, settings in 3 * [("exact", {}), ("drawn", {"draws": draws})]:
+            start = process_time()
             pn_criterion(X, **settings)
-            times.append(process_time())
-    exact, drawn = np.diff(times)
-    assert exact < 1
-    assert drawn < 3
+            best[name] = min(best[name], process_time() - start)
+    assert best["exact"] < 1
+    assert best["drawn"] < 3
+
+
+def test_speed_of_many_columns():
+    """500 independent columns in seconds: nothing grows faster than their number."""
+    from time import process_time
+
+    from threadpoolctl import threadpool_limits
+
+    rng = np.random.default_rng(9)
+    data = {"poisson": rng.poisson(2, size=(2000, 500)), "gamma": rng.gamma(2, size=(2000, 500)),
+            gaussian("diag"): rng.normal(size=(2000, 500)),
+            gaussian("spherical"): rng.normal(size=(2000, 500)),
+            "multinomial": rng.integers(500, size=5000)}
+    with threadpool_limits(1):
+        for family, X in data.items():
+            start = process_time()
+            pn_criterion(X, family)
+            assert process_time() - start < 10

@@ -1,16 +1,15 @@
 """pn_criterion: real tables, laws, draws, weights, decisions, diagnostics."""
 
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import norm
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 
-from divest import TrustWarning
 from divest.sample_complexity._thresholds import error_gap, size_gradient
 from divest.sample_complexity.families import (
     gaussian,
-    ising,
     multinomial,
     polynomial,
 )
@@ -302,154 +301,3 @@ def test_general_form_agrees_for_an_exponential_family(rng):
         exact = pn_criterion(X, "exponential", order=1, sample_weight=weights)
         assert_allclose([general.p_star, general.n, general.risk_first],
                         [exact.p_star, exact.n, exact.risk_first])
-
-
-# ------------------------------------------------------------ diagnostics
-def test_nothing_is_said_against_a_good_sample(rng):
-    result = pn_criterion(rng.normal(size=(1000, 2)))
-    assert result.trusted
-    assert [d.name for d in result.diagnostics] == [
-        "full_rank", "sample_exceeds_p", "second_order_small", "c2_precise", "misspecified",
-        "heavy_tails"]
-
-
-@quiet
-def test_redundant_columns(rng):
-    X = rng.normal(size=(300, 2))
-    with pytest.warns(TrustWarning, match="full_rank"):
-        result = pn_criterion(np.column_stack([X, X @ [1, 2]]))
-    assert result.p == 5
-    assert_allclose([result.p_star, result.c2], [pn_criterion(X).p_star, pn_criterion(X).c2])
-    draws = rng.multivariate_normal(X.mean(axis=0), np.cov(X.T), size=2000)
-    draws = np.column_stack([draws, draws @ [1, 2]])
-    with pytest.warns(TrustWarning, match="full_rank"):
-        assert pn_criterion(np.column_stack([X, X @ [1, 2]]), draws=draws).p == 5
-    labels = rng.integers(3, size=300)
-    t, law = np.eye(3)[labels], np.bincount(labels) / 300
-    draws = np.eye(3)[rng.choice(3, size=5000, p=law)]
-    with pytest.warns(TrustWarning, match="full_rank"):
-        result = pn_criterion(t, None, draws=draws)
-    assert (result.p, failed(result)) == (2, {"full_rank"})
-
-
-@pytest.mark.parametrize(("n", "d"), [(2, 2), (3, 1), (6, 8)])
-def test_no_more_rows_than_parameters(n, d, rng):
-    with pytest.warns(TrustWarning, match="sample_exceeds_p" if d > 1 else "second_order_small"):
-        result = pn_criterion(rng.normal(size=(n, d)))
-    assert ("sample_exceeds_p" in failed(result)) == (d > 1)
-    assert np.isnan(result.risk_second)
-
-
-def test_empty_cells(rng):
-    X = np.eye(4)[rng.integers(3, size=200)]
-    with pytest.warns(TrustWarning, match="forward_finite = 1 "):
-        result = pn_criterion(X, "multinomial")
-    M = np.sum(200 / X.sum(axis=0)[:3])
-    assert (result.direction, result.p) == ("reverse", 2)
-    assert failed(result) == {"forward_finite", "full_rank"}
-    assert_allclose(result.c2, (M - 1) / 12)
-    with pytest.warns(TrustWarning, match="forward_finite"):
-        result = pn_criterion(np.column_stack([rng.poisson(2, size=200), np.zeros(200)]),
-                              "poisson")
-    assert (result.direction, result.p) == ("reverse", 1)
-    with pytest.warns(TrustWarning, match="forward_finite"):
-        result = pn_criterion(np.column_stack([np.arange(200) % 2, np.ones(200)]), "bernoulli")
-    assert (result.direction, result.p) == ("reverse", 1)
-
-
-def test_cells_that_may_be_empty_next_time():
-    X = np.repeat([0, 1, 2], [2, 20, 20])
-    with pytest.warns(TrustWarning, match="forward_finite"):
-        result = pn_criterion(X, "multinomial")
-    (chance,) = (d.value for d in result.diagnostics if d.name == "forward_finite")
-    assert_allclose(chance, (40 / 42)**42 + 2 * (22 / 42)**42)
-    assert result.direction == "forward"
-
-
-def test_a_few_rows_leave_the_first_order(rng):
-    with pytest.warns(TrustWarning, match="second_order_small"):
-        result = pn_criterion(rng.uniform(size=(12, 2)), specified=True)
-    assert failed(result) == {"second_order_small"}
-    assert not result.valid
-    assert result.accept == (result.risk_first <= result.threshold)
-    assert_allclose(result.n_required, required_sample_size(5, 203 / 12, result.threshold))
-
-
-def test_a_second_order_too_large_at_the_required_size():
-    rates = np.full(400, 0.0)
-    rates[::100] = 1
-    with pytest.warns(TrustWarning, match="misspecified|c2_precise|heavy_tails|forward_finite"):
-        result = pn_criterion(rates, "poisson", threshold=1.0)
-    assert result.n_required == required_sample_size(result.p_star, result.c2, 1.0)
-    assert result.n_required > result.p_star / 2
-
-
-def test_a_model_that_does_not_hold(rng):
-    with pytest.warns(TrustWarning, match="misspecified"):
-        result = pn_criterion(rng.uniform(size=(1000, 1)))
-    assert failed(result) == {"misspecified"}
-    assert_allclose(result.p_star, 1.4, atol=4 * result.p_star_se)
-
-
-def test_an_unsure_second_coefficient():
-    """The reverse coefficient of heavy tails is negative, that of light ones positive."""
-    X = np.random.default_rng(3).logistic(size=(400, 1))
-    with pytest.warns(TrustWarning, match="c2_precise"):
-        result = pn_criterion(X, direction="reverse")
-    assert result.c2_se > abs(result.c2)
-    assert not result.valid
-    assert result.n_required == result.p_star / (2 * result.threshold)
-
-
-def test_one_row_that_dominates(rng):
-    X = rng.normal(size=(300, 1))
-    X[7] = 12
-    with pytest.warns(TrustWarning, match="heavy_tails"):
-        assert "heavy_tails" in failed(pn_criterion(X))
-
-
-def test_draws_of_another_model(rng):
-    X = rng.normal(size=(200, 1))
-    with pytest.warns(TrustWarning, match="draws_match"):
-        pn_criterion(X, draws=rng.normal(0.5, 1, size=(2000, 1)))
-    with pytest.warns(TrustWarning, match="at_maximum"):
-        general_pn_criterion(X + 1, [[-1.0]])
-
-
-def test_an_error_that_cannot_be_had(rng):
-    """Without the group with the only row of a state, there is no estimate."""
-    X = np.repeat([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]], [20, 20, 20, 1], axis=0)
-    with pytest.warns(TrustWarning, match="c2_precise"):
-        result = pn_criterion(X, ising())
-    assert np.isnan([result.p_star_se, result.c2_se, result.n_required_se]).all()
-    assert not result.valid
-
-
-@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
-@pytest.mark.parametrize("delta", [0.05, 0.125, 0.157, 0.2])
-def test_what_is_accepted_has_the_rows_required(delta):
-    for n in range(5, 60):
-        X = np.random.default_rng(0).normal(size=(n, 1))
-        result = pn_criterion(X, specified=True, delta=delta)
-        assert result.n_required >= result.p_star / (2 * result.threshold)
-        if result.accept:
-            assert n >= result.n_required
-        elif result.valid:
-            assert n < result.n_required or result.risk_second > result.threshold
-
-
-@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
-@pytest.mark.parametrize("variance", [0.75, 1.5])
-def test_draws_from_another_member_of_the_family_do_not_match(variance):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(100, 1))
-    X = (X - X.mean()) / X.std()
-    for scale, passes in ((variance**0.5, False), (1.0, True)):
-        result = pn_criterion(X, draws=rng.normal(0, scale, (20_000, 1)))
-        match = next(d for d in result.diagnostics if d.name == "draws_match")
-        assert match.passed == passes
-
-
-def test_scores_that_are_all_zero():
-    with pytest.raises(ValueError, match="zero for every row"):
-        general_pn_criterion(np.zeros((10, 2)), -np.eye(2))

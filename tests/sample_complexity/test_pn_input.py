@@ -54,7 +54,7 @@ NUMBERS = np.random.default_rng(0).normal(size=(30, 2))
     ({"order": 3}, ValueError, "order must be one of 1, 2; got 3"),
     ({"n_draws": 10}, ValueError, "n_draws must be at least 100"),
     ({"n_groups": 3}, ValueError, "n_groups must be at least 4"),
-    ({"sample_weight": [1.0]}, ValueError, r"one entry per row \(30\), got 1"),
+    ({"sample_weight": [1.0]}, ValueError, r"one entry per row, shape \(30,\), got shape \(1,\)"),
     ({"sample_weight": np.full(30, -1.0)}, ValueError, "finite numbers, 0 or more"),
     ({"sample_weight": np.eye(30)[0]}, ValueError, "at least two weights must be positive"),
     ({"random_state": "x"}, ValueError, "random_state must be"),
@@ -67,6 +67,9 @@ NUMBERS = np.random.default_rng(0).normal(size=(30, 2))
     ({"X": [1, 2, 1, 2], "family": multinomial(), "draws": [1, 3, 2, 1]}, ValueError,
      "the category 3"),
     ({"X": [1, 2, 1, 3], "family": ising()}, ValueError, "two values in each column"),
+    ({"X": NUMBERS[:, 0], "family": "multinomial"}, ValueError, "30 different labels in 30 rows"),
+    ({"X": NUMBERS, "family": "multinomial"}, ValueError, "counts .* of column 0"),
+    ({"X": np.ones((5, 1)), "family": "gamma"}, ValueError, "column 0 of X does not vary"),
 ])  # fmt: skip
 def test_bad_input_is_named(change, error, message):
     with pytest.raises(error, match=message):
@@ -87,6 +90,30 @@ def test_a_column_that_does_not_vary_is_named(covariance):
         pn_criterion(X, gaussian(covariance))
     with pytest.raises(ValueError, match="column 1 of X does not vary"):
         pn_criterion(X.to_numpy(), gaussian(covariance))
+
+
+@pytest.mark.parametrize(("family", "message"), [
+    ("poisson", "row 2 of column 'b' is -2.5"), ("bernoulli", "row 1 of column 'a' is 2"),
+    ("multinomial", "row 2 of column 'b'"), ("exponential", "row 2 of column 'b'"),
+    ("gamma", "row 2 of column 'b'"), ("ising", "row 3 of column 'b' is 0, beside -2.5 and 1"),
+])  # fmt: skip
+@pytest.mark.parametrize("estimator", [False, True])
+def test_columns_are_named(family, message, estimator):
+    X = pd.DataFrame({"a": [1.0, 2.0, 1.0, 1.0], "b": [1.0, 1.0, -2.5, 0.0]})
+    with pytest.raises(ValueError, match=message):
+        PNCriterion(family).fit(X) if estimator else pn_criterion(X, family)
+
+
+@quiet
+def test_columns_of_draws_go_by_name(rng):
+    X = pd.DataFrame({"a": rng.normal(size=100), "b": 10 * rng.gamma(2, size=100)})
+    draws = pd.DataFrame(gaussian().sample(gaussian().fit(X), 2000, rng), columns=["a", "b"])
+    given = pn_criterion(X, draws=draws)
+    assert pn_criterion(X, draws=draws[["b", "a"]]) == given
+    assert pn_criterion(X, draws=draws.to_numpy()) == given
+    assert PNCriterion(draws=draws[["b", "a"]]).fit(X).result_ == given
+    with pytest.raises(ValueError, match="named 'a', 'b'; got 'c'"):
+        pn_criterion(X, draws=draws.rename(columns={"b": "c"}))
 
 
 @pytest.mark.parametrize(("change", "message"), [

@@ -1,6 +1,7 @@
 """Power and sample size: known values, exact tests, streams, pilots, bad input, coverage."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -307,12 +308,54 @@ def test_an_effect_too_small_for_max_size_has_no_size():
     assert caught[0].filename == __file__
 
 
-def test_more_than_enough_power_has_no_size():
-    with pytest.warns(TrustWarning, match="n = 50 is more than enough"):
-        result = sample_size_for_power(tail, z_value(3), sizes=[50, 60], random_state=1)
-    assert refused(result)
-    with pytest.warns(TrustWarning, match="n = 3 is more than enough"):
-        assert refused(sample_size_for_power(tail, z_value(9), random_state=1))
+def takes(least, shift):
+    """A z test that refuses fewer rows than `least`, and warns before it does."""
+    def test(x):
+        if len(x) < least:
+            warnings.warn("few rows", RuntimeWarning, stacklevel=1)
+            raise ValueError(f"at least {least} rows are needed")
+        return z_test(x)
+
+    return test, normal(shift)
+
+
+@pytest.mark.parametrize("least", [1, 2, 3, 8, 13, 24, 25])
+@pytest.mark.parametrize("sizes", [None, [40, 60]])
+def test_the_smallest_size_suffices_where_it_has_the_power(least, sizes):
+    result = sample_size_for_power(*takes(least, 5), sizes=sizes, random_state=1, n_trials=40)
+    assert (result.n, result.reachable, result.at_smallest) == (least, True, True)
+    assert result.curve["n"].min() == least
+    assert (result.curve["power"] >= 0.8).all()
+    assert np.isnan([result.standard_error, *result.interval()]).all()
+    assert [d.name for d in result.diagnostics] == ["reachable", "smallest_size"]
+    assert result.trusted
+    assert f"n = {least} is the smallest size that the test takes" in result.summary()
+    assert result.to_frame()["at_smallest"].item()
+
+
+@pytest.mark.parametrize("sizes", [None, [50, 60]])
+def test_sizes_are_searched_below_those_with_more_than_enough_power(sizes):
+    result = sample_size_for_power(*takes(5, 1.0), sizes=sizes, n_trials=400, random_state=1)
+    assert not result.at_smallest
+    assert result.curve["n"].min() >= 5
+    assert abs(result.n - TRUTH * SHIFT**2) < 3.5 * result.standard_error
+    assert "smallest size" not in result.summary()
+
+
+def test_the_smallest_size_with_hardly_the_power_is_doubtful():
+    """Power .83 at 9 rows, of which 60 trials cannot tell that it is .8."""
+    with pytest.warns(TrustWarning, match="smallest_size = 0.*n = 9, the smallest size"):
+        result = sample_size_for_power(*takes(9, 0.98), n_trials=60, random_state=1)
+    assert (result.n, result.at_smallest, failed(result)) == (9, True, ["smallest_size"])
+    assert result.diagnostics[1].value == result.curve["low"].iloc[0] < 0.8
+
+
+def test_errors_at_the_first_size_are_raised():
+    def picky(x):
+        raise ValueError("at least 26 rows are needed")
+
+    with pytest.raises(ValueError, match="at least 26 rows are needed"):
+        sample_size_for_power(picky, normal(5))
 
 
 def test_falling_power_has_no_size():

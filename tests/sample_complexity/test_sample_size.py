@@ -1,6 +1,7 @@
 """Learning curves: known values, closed forms, twins, streams, groups, diagnostics, bad input."""
 
 import pickle
+import tracemalloc
 from itertools import permutations
 from math import sqrt
 
@@ -14,7 +15,7 @@ from divest import TrustWarning, estimate_divergence
 from divest.divergence.symmetric import symmetric_mmd, symmetric_wasserstein, symmetry_gain
 from divest.groups import FiniteGroup, cyclic, sign_flips
 from divest.kernels import imq, median_bandwidth, rbf
-from divest.sample_complexity import sample_size
+from divest.sample_complexity import _null_scale, sample_size
 from divest.sample_complexity._learning_curve import Line, curvature, fit_line, subsample_sizes
 from divest.sample_complexity._null_scale import mmd_variance, wasserstein
 from divest.sample_complexity.intrinsic_dimension import intrinsic_dimension
@@ -144,8 +145,45 @@ def test_mmd_agrees_with_its_twin(rng, group, kernel):
 def test_mmd_in_blocks_is_the_same(rng, monkeypatch):
     X = rng.normal(size=(40, 2))
     whole = mmd_variance(X, rbf(1.0), cyclic(3))
-    monkeypatch.setattr("divest.sample_complexity._null_scale._ENTRIES_PER_BLOCK", 130)
+    monkeypatch.setattr("divest.groups._averages._ENTRIES", 130)
     assert_allclose(mmd_variance(X, rbf(1.0), cyclic(3)), whole, rtol=1e-13)
+
+
+def test_mmd_follows_neither_the_workers_nor_the_order_of_rows(rng):
+    """The bandwidth neither: a large sample's median is taken of some rows only."""
+    X = rng.normal(size=(1500, 2))
+    reports = [sample_size_report(rows, "mmd", group=cyclic(4), target=0.1, n_jobs=n_jobs)
+               for rows, n_jobs in ((X, 1), (X, 2), (rng.permutation(X), 1))]
+    assert reports[0].line == reports[1].line
+    assert_allclose(reports[0].n_required, reports[2].n_required, rtol=1e-12)
+
+
+def test_mmd_of_very_many_rows_is_refused(rng, monkeypatch, capsys):
+    X = rng.normal(size=(101, 2))
+    monkeypatch.setattr(_null_scale, "MOST_VALUES", 4 * 100**2 / 2)
+    with pytest.raises(ValueError, match=r"for the 101 rows of X.*at most 100 random rows"):
+        sample_size_report(X, "mmd", group=cyclic(4))
+    sample_size_report(X[:100], "mmd", group=cyclic(4), progress=True)
+    assert "block" in capsys.readouterr().err
+
+
+def test_mmd_takes_little_memory(rng):
+    """In blocks of a million pairs: the whole matrix would take 288 MB."""
+    X = rng.normal(size=(6000, 2))
+    tracemalloc.start()
+    mmd_variance(X, rbf(1.0), cyclic(2))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6
+
+
+def test_mmd_takes_a_random_subset(rng):
+    """Invariant rows: what symmetry_gain says, as for a complete group."""
+    subset = FiniteGroup.random_subset(lambda r: np.diag(r.choice([-1.0, 1.0], 2)), 3, 0)
+    reports = [sample_size_report(NORMAL, "mmd", target=0.05, kernel=rbf(1.0), group=g)
+               for g in (subset, None)]
+    gain = symmetry_gain(NORMAL, subset, kernel=rbf(1.0)).estimate
+    assert_allclose(reports[0].n_required / reports[1].n_required, gain)
 
 
 def test_mmd_has_its_closed_form(rng):
@@ -357,6 +395,18 @@ def test_far_sizes_are_doubtful():
     assert not failed(sample_size_report(NORMAL, power_law(0.5), target=1199**-0.5))
 
 
+def test_the_error_of_the_rows_at_hand_may_be_far_too(monkeypatch):
+    """Without a target, and with one that is met nearby, it is the largest n reported."""
+    (row,) = [d for d in sample_size_report(NORMAL, random_state=0).diagnostics
+              if d.name == "extrapolation"]
+    assert (row.value, row.threshold, row.passed) == (1, 4, True)
+    monkeypatch.setattr(sample_size, "MOST_ASSIGNED", 37)
+    for target in (None, 0.5):
+        with pytest.warns(TrustWarning, match="trusted up to n = 296"):
+            report = sample_size_report(NORMAL, target=target, random_state=0)
+        assert report.diagnostics[-1].value == 300 / 74
+
+
 # ------------------------------------------------------------ bad input
 @pytest.mark.parametrize(("change", "error", "message"), [
     ({"X": [[np.nan]] * 50}, ValueError, "NaN"),
@@ -379,12 +429,12 @@ def test_far_sizes_are_doubtful():
     ({"measure": "mmd", "kernel": "box"}, ValueError, "kernel must be one of"),
     ({"random_state": "x"}, ValueError, "random_state must be"),
     ({"group": "c4"}, TypeError, "group must be a FiniteGroup"),
-    ({"group": sign_flips(3)}, ValueError, "group acts on 3 columns, and X has 2"),
+    ({"group": sign_flips(3)}, ValueError, "group acts on 3 columns, but the samples have 2"),
     ({"group": TRIVIAL, "measure": power_law(1)}, ValueError, "must see to the symmetry itself"),
     ({"group": FiniteGroup([np.eye(2), [[1, 1], [0, -1]]])}, ValueError,
      "group must not change distances"),
     ({"group": FiniteGroup.random_subset(lambda rng: np.eye(2), 2, 0)}, ValueError,
-     "random subset; use measure='mmd'"),
+     "must be complete, .*; only the MMD"),
 ])  # fmt: skip
 def test_bad_input_is_refused(change, error, message):
     with pytest.raises(error, match=message):
