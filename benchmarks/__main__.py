@@ -2,11 +2,18 @@
 
 import argparse
 
-from benchmarks import density, divergence, goodness_of_fit, neighbors, sample_complexity
+from benchmarks import (
+    density,
+    divergence,
+    goodness_of_fit,
+    moments,
+    neighbors,
+    sample_complexity,
+)
 
 FAMILIES = {"neighbors": neighbors, "divergence": divergence,
             "goodness_of_fit": goodness_of_fit, "density": density,
-            "sample_complexity": sample_complexity}
+            "sample_complexity": sample_complexity, "moments": moments}
 
 
 def main(arguments=None):

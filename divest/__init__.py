@@ -33,6 +33,12 @@ from divest.goodness_of_fit import (
     fit_report,
     kernel_stein_test,
 )
+from divest.moments import (
+    KernelIVRegressor,
+    KernelMethodOfMoments,
+    LinearIVRegressor,
+    moment_test,
+)
 from divest.sample_complexity import (
     MixtureOfExperts,
     PNCriterion,
@@ -55,7 +61,10 @@ __all__ = [
     "FitReport",
     "HypothesisResult",
     "KernelDensity",
+    "KernelIVRegressor",
+    "KernelMethodOfMoments",
     "KernelSteinTest",
+    "LinearIVRegressor",
     "MixtureOfExperts",
     "NearestNeighborDistanceDivergence",
     "NearestNeighborRatioDivergence",
@@ -69,6 +78,7 @@ __all__ = [
     "estimate_divergence",
     "fit_report",
     "kernel_stein_test",
+    "moment_test",
     "pn_criterion",
     "sample_size_for_power",
     "sample_size_report",

@@ -100,8 +100,15 @@ def unlisted():
                     if callable(value := getattr(module, entry)) and id(value) not in listed)
 
 
+def links_elsewhere(app, what, name, member, skip, options):
+    """Leave out the `score` that regressors have from scikit-learn, as it links to its guide."""
+    inherited = str(getattr(member, "__module__", "")).startswith("sklearn.")
+    return True if name == "score" and inherited else None
+
+
 def setup(app):
     """Hook the changelog in, and stop where the reference is incomplete."""
     if missing := list(unlisted()):
         raise ValueError(f"docs/api_reference.rst lists no {', '.join(missing)}")
     app.connect("source-read", changelog)
+    app.connect("autodoc-skip-member", links_elsewhere)

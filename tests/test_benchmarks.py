@@ -35,6 +35,10 @@ TINY = {
         "columns": 2, "rows": 200, "draws": 2000, "transport": 40, "symmetric": 20, "report": 60,
         "experts": 60, "rounds": 1, "budget": 0.0,
     },
+    "moments": {
+        "linear": (300,), "laplace": (50,), "laplace_samples": 2, "heteroskedastic": (150,),
+        "network": 150, "samples": 2, "rounds": 1, "budget": 0.0,
+    },
 }  # fmt: skip
 
 
@@ -42,11 +46,18 @@ TINY = {
 def families(monkeypatch):
     """The families, with tiny samples."""
     monkeypatch.syspath_prepend(ROOT)
-    from benchmarks import density, divergence, goodness_of_fit, neighbors, sample_complexity
+    from benchmarks import (
+        density,
+        divergence,
+        goodness_of_fit,
+        moments,
+        neighbors,
+        sample_complexity,
+    )
 
     found = {"neighbors": neighbors, "divergence": divergence,
              "goodness_of_fit": goodness_of_fit, "density": density,
-             "sample_complexity": sample_complexity}
+             "sample_complexity": sample_complexity, "moments": moments}
     for name, family in found.items():
         monkeypatch.setattr(family, "QUICK", replace(family.QUICK, **TINY[name]))
     return found
@@ -119,6 +130,30 @@ def test_sample_complexity(families, monkeypatch):
     transport = found[[name.startswith("W1") for name, _ in found.index] & ~absent]
     assert len(transport) == 2
     assert transport["error"].lt(1e-12).all()
+
+
+def test_moments(families):
+    found = families["moments"].run(families["moments"].QUICK)
+    raced = found[found["benchmark"].str.startswith("linear IV") & found["ratio"].notna()]
+    assert (raced["ratio"] > 0).all()
+    same = raced[~raced["against"].isin(["statsmodels IVGMM"])]  # its optimiser stops early
+    assert same["error"].lt(1e-5).all()
+    assert raced["error"].lt(0.1).all()
+    assert {"statsmodels IV2SLS", "statsmodels IVGMM"} <= set(raced["against"])
+    risks = found[found["risk"].notna()]
+    assert len(risks) == 5 + 4 + 6
+    assert risks[["risk", "risk_error", "seconds"]].gt(0).all(axis=None)
+    assert risks["published"].notna().sum() == 3  # none for 150 rows
+
+
+def test_absent_linearmodels_is_named(families, monkeypatch):
+    family = families["moments"]
+    monkeypatch.setattr(family, "find_spec", lambda name: None)
+    found = family.table([family.linear], family.QUICK)
+    absent = found["against"].str.startswith("linearmodels")
+    assert absent.sum() == 4
+    assert found.loc[absent, "note"].str.endswith("is not installed").all()
+    assert (found.loc[~absent, "ratio"] > 0).all()
 
 
 def test_absent_grids_are_named(families, monkeypatch):

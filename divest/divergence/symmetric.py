@@ -141,9 +141,9 @@ def symmetric_mmd(P: Any, Q: Any, group: FiniteGroup, kernel: str | Kernel | Non
     Notes
     -----
     Averaging over a random subset H leaves more of the distance than averaging over the whole
-    group: on average 1/|H| of what the group would take away. Laws that have the symmetry lose
+    group: on average ``1/|H|`` of what the group would take away. Laws that have the symmetry lose
     nothing by either. The diagnostic ``subset_excess`` estimates this in standard errors, which
-    do not cover it. The time grows as |G| n^2, for a subset as |H|^2 n^2.
+    do not cover it. The time grows as ``|G| n^2``, for a subset as ``|H|^2 n^2``.
 
     References
     ----------

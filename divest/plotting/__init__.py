@@ -9,11 +9,14 @@ from divest.plotting.goodness_of_fit import (
     plot_witness,
 )
 from divest.plotting.hypothesis import plot_null_distribution
+from divest.plotting.moments import plot_coefficients, plot_confidence_set
 from divest.plotting.sample_complexity import plot_learning_curve, plot_power_curve, plot_risk
 
 __all__ = [
     "plot_bandwidth_curve",
+    "plot_coefficients",
     "plot_comparison",
+    "plot_confidence_set",
     "plot_density",
     "plot_influence",
     "plot_learning_curve",
