@@ -59,7 +59,7 @@ def test_command_prints_what_is_shown(monkeypatch, capsys):
 
 def test_examples_print_what_is_shown():
     """They build on one another, so they run in one namespace."""
-    assert len(EXAMPLES) == sum(kind == "python" for kind, _ in BLOCKS) == 5
+    assert len(EXAMPLES) == sum(kind == "python" for kind, _ in BLOCKS) == 6
     names = {}
     for code, output in EXAMPLES:
         printed = StringIO()
