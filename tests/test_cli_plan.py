@@ -243,7 +243,7 @@ def test_more_repeats_steady_a_noisy_divergence(capsys):
     found = parsed(capsys, *words, "--repeats", "40")["files"][0]["result"]
     assert_allclose(found["error"], want.to_frame()["error"], rtol=1e-9)
     status, _, err = run(capsys, *words, "--repeats", "1")
-    assert (status, "n_repeats must be at least 2" in err) == (2, True)
+    assert (status, "--repeats must be at least 2, got 1" in err) == (2, True)
 
 
 def test_any_number_of_threads_gives_the_same(capsys):
@@ -366,6 +366,8 @@ G, W = ["--family", "gaussian"], ["--measure", "wasserstein"]
     ([SEASON, NEXT, *G], "OTHER goes with --measure"),
     ([SEASON, *G, "--target", "1"], "--target goes with --measure"),
     ([SEASON, *G, "--standardize", "std"], "--standardize goes with --measure"),
+    ([SEASON, *G, "--repeats", "20"], "--repeats goes with --measure"),
+    ([SEASON, "--measure", "mmd", "--repeats", "20"], "--repeats does nothing for mmd"),
     ([SEASON, *W, "--threshold", "tight"], "--threshold goes with --family"),
     ([SEASON, *W, "--direction", "reverse"], "--direction goes with --family"),
     ([SEASON, *W, "--fail-if-too-small"], "needs --target"),

@@ -101,6 +101,22 @@ ESTIMATORS = [  # small instances of every public estimator; a test fails where 
     LinearIVRegressor("2sls"),
     KernelIVRegressor(n_knots=3, n_components=10, cv=2),
 ]
+ABOUT_SIZE = {  # a diagnostic of each that says whether the rows are enough
+    NearestNeighborRatioDivergence: "saturated_share",
+    NearestNeighborDistanceDivergence: "local_dimension",
+    DivergenceTwoSampleTest: "distinct_permutations",
+    KernelSteinTest: "few_rows",
+    AggregatedSteinTest: "few_rows",
+    FiniteSetSteinTest: "dominating_row",
+    CompositeSteinTest: "fit_risk",
+    KernelDensity: "condensed_share",
+    ConditionalKernelDensity: "condensed_share",
+    PNCriterion: "sample_exceeds_p",
+    MixtureOfExperts: "fit_risk",
+    KernelMethodOfMoments: "moments_per_row",
+    LinearIVRegressor: "moments_per_row",
+    KernelIVRegressor: "moments_per_row",
+}
 every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 
 
@@ -124,6 +140,20 @@ def test_every_public_estimator_is_listed():
     found = set(public_estimators())
     assert NearestNeighborRatioDivergence in found
     assert found == {type(estimator) for estimator in ESTIMATORS}
+
+
+@pytest.mark.parametrize("kind", ABOUT_SIZE, ids=lambda kind: kind.__name__)
+def test_sample_size_is_judged(kind):
+    X, y = data()
+    if kind is CompositeSteinTest:  # the parameters of a family of one's own cannot be counted
+        fitted = [CompositeSteinTest(stats.multivariate_normal, n_resamples=9).fit(X)]
+    else:
+        fitted = [settled(e).fit(X, y) for e in ESTIMATORS if type(e) is kind]
+    assert any(ABOUT_SIZE[kind] in set(f.diagnostics_["name"]) for f in fitted)
+
+
+def test_sample_size_is_judged_by_every_estimator():
+    assert set(ABOUT_SIZE) == {type(estimator) for estimator in ESTIMATORS}
 
 
 def data():

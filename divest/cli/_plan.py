@@ -112,6 +112,10 @@ def _check(options: argparse.Namespace) -> None:
             raise Failure(f"{word} goes with {mine}")
     if options.family is None and options.fail_if_too_small and options.target is None:
         raise Failure("--fail-if-too-small with --measure needs --target")
+    if options.repeats is not None and options.measure == "mmd":
+        raise Failure("--repeats does nothing for mmd, which needs no subsamples; leave it out")
+    if options.repeats is not None and options.repeats < 2:
+        raise Failure(f"--repeats must be at least 2, got {options.repeats}")
     if not 0 < options.level < (1 if options.family is None else 0.5):
         raise Failure("--level must lie between 0 and "
                       f"{1 if options.family is None else 0.5}, got {options.level:g}")

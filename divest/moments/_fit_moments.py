@@ -25,7 +25,7 @@ from divest.moments._profile import (
 from divest.moments._start import Start, find_start
 
 ROUNDS = 3  # of the two-step estimate, each with weights from the one before
-JITTER = 1e-12  # of the mean variance, so that a singular covariance has an inverse
+JITTER = 1e-12  # of each variance, so that a singular covariance has an inverse
 
 
 class Method(NamedTuple):
@@ -56,6 +56,7 @@ class Candidate:
     multiplier: float
     reg: float
     instruments: Any  # fitted, or None
+    F: np.ndarray | None  # their features of the sample's rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,8 +172,7 @@ def plain_problem(sample: Sample, candidate: Candidate, n_params: int, scale: np
                   theta: np.ndarray) -> tuple[MomentProblem, tuple[str, ...]]:
     """Moments of a candidate, quadratic divergence, no data kernel; and names of those left out."""
     problem = MomentProblem(sample.psi, sample.psi.jacobian, sample.weights, n_params, len(scale),
-                            features_of(candidate.instruments, sample.psi.data.Z), scale=scale,
-                            divergence="chi2", lam=candidate.reg)
+                            candidate.F, scale=scale, divergence="chi2", lam=candidate.reg)
     kept, dropped = usable_moments(problem, theta)
     problem = replace(problem, kept=kept)
     check_counts(problem, len(dropped))
@@ -204,14 +204,16 @@ class InverseMoment:
 
 def inverse(A: np.ndarray) -> np.ndarray:
     """Inverse of a positive definite matrix with a trace of ridge; else its pseudo-inverse."""
-    size = np.trace(A) / len(A)
-    if not np.isfinite(size):
+    scale = np.sqrt(np.maximum(np.diag(A), 0.0))
+    if not (np.isfinite(A).all() and scale.any()):
         return np.full_like(A, np.nan)
+    scale[scale == 0] = scale.max()
+    units = np.outer(scale, scale)
     try:
-        W = cho_solve(cho_factor(A + JITTER * size * np.eye(len(A))), np.eye(len(A)))
+        W = cho_solve(cho_factor(A / units + JITTER * np.eye(len(A))), np.eye(len(A)))
     except LinAlgError:
-        W = np.linalg.pinv(A, hermitian=True)
-    return (W + W.T) / 2
+        W = np.linalg.pinv(A / units, hermitian=True)
+    return (W + W.T) / 2 / units
 
 
 def _criteria(plan: Plan, sample: Sample, thetas: list[np.ndarray],

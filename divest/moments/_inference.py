@@ -13,10 +13,12 @@ import numpy as np
 from scipy.special import chdtrc
 
 from divest.moments._mixture import mixture_sf
+from divest.moments._newton import square_root
 
 COV_TYPES = ("robust", "cluster", "hac")
 RANK_TOLERANCE = 1e-10  # singular values below this share of the largest count as zero
-STEP = 1e-4  # of the differences that give the Hessian
+STEP = 1e-4  # of the differences that give the Hessian, in units of max(1, |theta|)
+SHORTEST, LONGEST = 1e-6, 0.1  # and the same in standard errors, where they are known
 
 
 def omega(g: np.ndarray, w: np.ndarray, *, cov_type: str = "robust",
@@ -82,20 +84,30 @@ def newey_windmeijer(H: np.ndarray, D: np.ndarray, W: np.ndarray, Omega: np.ndar
 
 
 def between(bread: np.ndarray, meat: np.ndarray) -> np.ndarray:
-    """``bread^-1 meat bread^-1``, symmetric, with the parameters brought to one scale first."""
+    """``bread^-1 meat bread^-1``, with the parameters brought to one scale first.
+
+    Made of a root of meat, so that rounding leaves no negative variance.
+    """
     scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(bread)), 1e-300))
-    half = np.linalg.solve(bread * np.outer(scale, scale), meat * np.outer(scale, scale))
-    V = np.linalg.solve((bread * np.outer(scale, scale)).T, half.T) * np.outer(scale, scale)
-    return (V + V.T) / 2
+    units = np.outer(scale, scale)
+    half = scale[:, None] * np.linalg.solve(bread * units, square_root(meat * units))
+    return half @ half.T
 
 
-def hessian(gradient: Callable[[np.ndarray], np.ndarray], theta: np.ndarray) -> np.ndarray:
-    """Central differences of the gradient, made symmetric."""
+def hessian(gradient: Callable[[np.ndarray], np.ndarray], theta: np.ndarray,
+            errors: np.ndarray | None = None) -> np.ndarray:
+    """Central differences of the gradient, made symmetric.
+
+    Standard errors `errors` (p,) keep the steps in proportion whatever the units of theta.
+    """
     p = len(theta)
     H = np.empty((p, p))
+    sizes = STEP * np.maximum(1.0, np.abs(theta))
+    if errors is not None:
+        sizes = np.clip(sizes, SHORTEST * errors, LONGEST * errors)
     for j in range(p):
         step = np.zeros(p)
-        step[j] = STEP * max(1.0, abs(theta[j]))
+        step[j] = sizes[j]
         H[:, j] = (gradient(theta + step) - gradient(theta - step)) / (2 * step[j])
     return (H + H.T) / 2
 
@@ -124,7 +136,7 @@ def j_statistic(gbar: np.ndarray, Gamma: np.ndarray, W: np.ndarray, Omega: np.nd
     q, p = Gamma.shape
     if q <= p:
         return np.nan, np.nan, 0, "as many moments as parameters: nothing is left over to test"
-    L = _root(W) if reg > 0 else _root_of_inverse(Omega)
+    L = square_root(W) if reg > 0 else _root_of_inverse(Omega)
     left = _residual_maker(L.T @ Gamma)
     rows = left @ L.T
     statistic = float(n * np.sum((rows @ gbar) ** 2))
@@ -147,7 +159,7 @@ def s_statistic(value: float, A: np.ndarray, Omega: np.ndarray, n: int,
     """
     if not np.isfinite(value):  # no weights on the rows meet the moments
         return np.inf, 0.0, np.full(len(Omega), np.nan)
-    root = _root(Omega)
+    root = square_root(Omega)
     half = _root_of_inverse(A).T
     if nuisance is not None:
         half = _residual_maker(half @ nuisance) @ half
@@ -175,12 +187,6 @@ def wald(theta: np.ndarray, V: np.ndarray, R: Any, r: Any = 0.0) -> tuple[float,
     L = _root_of_inverse(R @ V @ R.T)
     statistic = float(np.sum((L.T @ (R @ theta - r)) ** 2))
     return statistic, float(chdtrc(k, statistic)), k
-
-
-def _root(Omega: np.ndarray) -> np.ndarray:
-    """A matrix whose product with its transpose is Omega."""
-    values, vectors = np.linalg.eigh(Omega)
-    return vectors * np.sqrt(np.maximum(values, 0.0))
 
 
 def _root_of_inverse(Omega: np.ndarray) -> np.ndarray:

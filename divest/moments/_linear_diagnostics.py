@@ -12,6 +12,7 @@ LARGEST_INFLATION = 1.15
 MOMENTS_PER_ROW = 0.1
 EFFECTIVE_SHARE = 0.5
 REJECTED = 0.01
+GROUPS = 20
 
 
 def fit_diagnostics(system: LinearSystem, fit: LinearFit) -> list[Diagnostic]:
@@ -46,12 +47,21 @@ def identification(rank: int, wanted: int) -> Diagnostic:
                       "standard errors; drop columns of X that repeat others, or add instruments")
 
 
-def strength(statistic: float) -> Diagnostic:
+def strength(statistic: float, name: str) -> Diagnostic:
     """Robust first-stage F, the smallest over endogenous regressors."""
     return Diagnostic("first_stage_F", statistic, WEAKEST_FIRST_STAGE,
                       bool(statistic >= WEAKEST_FIRST_STAGE),
-                      "weak instruments: estimates are biased and normal intervals too short; use "
-                      "conf_int(method='s')")
+                      f"weak instruments for {name!r}: estimates are biased and normal intervals "
+                      f"too short; use conf_int(method='s'). If {name!r} is exogenous, put it in Z "
+                      "too")
+
+
+def few_groups(count: int, n_instruments: int) -> Diagnostic:
+    """Whether there are groups enough for errors that are clustered by them."""
+    limit = max(GROUPS, n_instruments + 1)
+    return Diagnostic("few_groups", float(count), float(limit), count >= limit,
+                      "standard errors from so few groups are too short; use smaller groups "
+                      "where rows of different ones are independent")
 
 
 def inflation(robust: np.ndarray, many_weak: np.ndarray | None) -> Diagnostic:

@@ -154,6 +154,16 @@ def directions(X: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return P[:, kept] / root, T
 
 
+def distinct_columns(columns: np.ndarray) -> np.ndarray:
+    """Columns that vary and are not copies of earlier ones."""
+    kept: list[int] = []
+    for j in range(columns.shape[1]):
+        column = columns[:, j]
+        if np.ptp(column) > 0 and not any(np.array_equal(column, columns[:, k]) for k in kept):
+            kept.append(j)
+    return columns[:, kept]
+
+
 def linear_system(y: np.ndarray, U: np.ndarray, T: np.ndarray, F: np.ndarray,
                   w: np.ndarray) -> LinearSystem:
     """Two-stage least squares is the origin, the size of its residuals the unit."""
@@ -236,6 +246,11 @@ class Errors:
     groups: np.ndarray | None = None
     max_lags: int | None = None
 
+    @property
+    def n_groups(self) -> int | None:
+        """Number of groups; None where rows are not grouped."""
+        return None if self.groups is None else len(np.unique(self.groups))
+
     def scatter(self, rows: np.ndarray) -> np.ndarray:
         """Variance of the sum of rows with mean zero, over n."""
         kind = "robust" if self.cov_type == UNADJUSTED else self.cov_type
@@ -293,40 +308,51 @@ def describe(system: LinearSystem, fit: LinearFit, errors: Errors) -> LinearOutc
     """Back to the user's units; covariances are NaN where not all coefficients are identified."""
     p, rank, T = len(system.T), local_rank(system.Gamma), system.T
     robust, many_weak = np.full((p, p), np.nan), None
-    if rank == p:
+    if rank == p and len(system.e) > p:
         robust = T @ covariance(system, fit, errors) @ T.T
         newer = many_weak_covariance(system, fit, errors)
         many_weak = None if newer is None else T @ newer @ T.T
-    j = j_statistic(system.w @ system.moments(fit.d), system.Gamma, fit.W,
-                    errors.omega(system, fit.d), len(system.e), 0.0)
+    q = len(system.Gamma)
+    if errors.n_groups is not None and errors.n_groups <= q:
+        j = (np.nan, np.nan, 0, "no more groups than instruments: there is no such test")
+    else:
+        j = j_statistic(system.w @ system.moments(fit.d), system.Gamma, fit.W,
+                        errors.omega(system, fit.d), len(system.e), 0.0)
     return LinearOutcome(system.origin + T @ fit.d, system.origin + T @ fit.two_step, rank, robust,
                          many_weak, j)
 
 
 def weakest_first_stage(X: np.ndarray, F: np.ndarray, w: np.ndarray,
-                        errors: Errors) -> float | None:
-    """The smallest first-stage F of the endogenous regressors; None where there are none."""
-    exogenous = inside_span(X, F, w)
-    if exogenous.all():
+                        errors: Errors) -> tuple[float, int] | None:
+    """The smallest first-stage F and its column of X; None where no column is endogenous."""
+    endogenous = np.flatnonzero(~inside_span(X, F, w))
+    if not len(endogenous):
         return None
-    return min(first_stage(x, X[:, exogenous], F, w, errors) for x in X[:, ~exogenous].T)
+    return min((first_stage(X[:, j], np.delete(X, j, axis=1), F, w, errors), int(j))
+               for j in endogenous)
 
 
-def first_stage(x: np.ndarray, exogenous: np.ndarray, F: np.ndarray, w: np.ndarray,
+def first_stage(x: np.ndarray, others: np.ndarray, F: np.ndarray, w: np.ndarray,
                 errors: Errors) -> float:
-    """F statistic of the excluded instruments in the regression of x on all instruments."""
-    inside = F.T @ (w[:, None] * exogenous)
+    """F statistic of the excluded instruments in the regression of x on all instruments.
+
+    Other endogenous regressors are taken out of x first, by two-stage least squares (Sanderson and
+    Windmeijer), as instruments that move two regressors in one way do not tell them apart.
+    """
+    inside = F.T @ (w[:, None] * others)
     norms = np.linalg.norm(inside, axis=0)
-    full, values, _ = np.linalg.svd(inside / np.where(norms > 0, norms, 1.0))
+    norms = np.where(norms > 0, norms, 1.0)
+    full, values, _ = np.linalg.svd(inside / norms)
     excluded = F @ full[:, int((values > COLLINEAR * values.max(initial=0.0)).sum()):]
     slope = excluded.T @ (w * x)
-    left = x - F @ (F.T @ (w * x))
+    rest = x - others / norms @ np.linalg.lstsq(inside / norms, F.T @ (w * x), rcond=COLLINEAR)[0]
+    left = rest - F @ (F.T @ (w * rest))
     rows = len(x) * (w * left)[:, None] * excluded
     if errors.cov_type == UNADJUSTED:
         V = float(w @ left**2) * np.eye(len(slope)) / len(x)
     else:
         V = errors.scatter(rows) / len(x)
-    if not len(slope):
+    if not len(slope) or w @ left**2 <= 1e-16 * (w @ x**2):  # the others say as much
         return 0.0
     return float(slope @ np.linalg.pinv(V, hermitian=True) @ slope / len(slope))
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from divest._results import HypothesisResult, _level
 from divest._validation import check_option, check_rows
 from divest.moments import _classical
+from divest.moments._formula import FormulaColumns
 from divest.moments._inference import default_lags, wald
 from divest.moments._linear_iv import (
     Errors,
@@ -33,8 +34,10 @@ class LinearQueries:
     cov_params_: pd.DataFrame
     coef_: np.ndarray
     intercept_: float
+    feature_names_in_: np.ndarray
     result_: MomentEstimate
     _rows: Rows
+    _formula: FormulaColumns | None
     _F: np.ndarray  # orthonormal instruments
     _errors: Errors
     _outcome: LinearOutcome
@@ -45,7 +48,8 @@ class LinearQueries:
         Parameters
         ----------
         X : array-like of shape (m, p)
-            Rows.
+            Rows. After `from_formula` also a DataFrame with the columns that the formula names,
+            among others.
 
         Returns
         -------
@@ -53,6 +57,9 @@ class LinearQueries:
             The linear function at the rows.
         """
         check_is_fitted(self)
+        if self._formula is not None and isinstance(X, pd.DataFrame):
+            names = self.feature_names_in_.tolist()
+            X = X[names] if set(names) <= set(X.columns) else self._formula.transform(X)[names]
         return check_rows(self, X, reset=False) @ self.coef_ + self.intercept_
 
     def conf_int(self, level: float = 0.95, method: str = "wald") -> pd.DataFrame:
@@ -111,8 +118,17 @@ class LinearQueries:
         -------
         ConfidenceSet
             The set; its grid covers the whole line, densest at the estimate.
+
+        Raises
+        ------
+        ValueError
+            When `parameter` is none, or there are no more groups than instruments.
         """
         check_is_fitted(self)
+        groups, q = self._errors.n_groups, self._F.shape[1]
+        if groups is not None and groups <= q:
+            raise ValueError(f"S sets need more groups than instruments (constants counted), got "
+                             f"{groups} groups and {q} instruments.")
         rows, level = self._rows, _level(level)
         j = rows.names.index(check_option("parameter", parameter, rows.names))
         test = CoefficientTest(rows.y, rows.X[:, j], np.delete(rows.X, j, axis=1), self._F, rows.w,
@@ -159,7 +175,7 @@ class LinearQueries:
                              "freedom", "R params = r")
 
     def summary(self) -> str:
-        """The estimates as a text table.
+        """The estimates as a text table, and the J test.
 
         Returns
         -------
@@ -167,7 +183,10 @@ class LinearQueries:
             Text to print.
         """
         check_is_fitted(self)
-        return self.result_.summary()
+        J = self.j_test()
+        text = self.result_.summary()
+        return text if np.isnan(J.pvalue) else (f"{text}\n{J.method}: {J.statistic:.4g}, "
+                                                f"p = {J.pvalue:.4g}")
 
     def to_linearmodels(self) -> Any:
         """The same model fitted by linearmodels, for its classical tests and tables.

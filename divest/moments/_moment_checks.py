@@ -21,9 +21,9 @@ def usable_moments(problem: MomentProblem, theta: np.ndarray
     """
     blocks = _two_blocks(problem, theta)
     means = np.array([problem.weights @ g for g in blocks])
-    rows = np.vstack([g - mean for g, mean in zip(blocks, means, strict=True)])
-    size = np.sqrt(np.mean(rows**2, axis=0))
-    still = size <= CONSTANT * np.abs(means).max(axis=0)
+    rows = [g - mean for g, mean in zip(blocks, means, strict=True)]
+    sizes = np.array([_size(part) for part in rows])
+    still = (sizes <= CONSTANT * np.abs(means)).all(axis=0)
     stuck = still & (np.abs(means).max(axis=0) > 0)
     if stuck.any():
         name = moment_name(problem, int(np.argmax(stuck)))
@@ -32,10 +32,12 @@ def usable_moments(problem: MomentProblem, theta: np.ndarray
                          "of moment_function, or change theta0.")
     if problem.reg > 0:
         return None, ()
-    kept = _independent(rows / np.where(size > 0, size, 1.0))
-    if len(kept) == rows.shape[1]:
+    scaled = [part / largest for part, largest in zip(rows, sizes.max(axis=1), strict=True)
+              if largest > 0]  # away from theta moments may be larger by far
+    kept = _independent(np.vstack(scaled)) if scaled else []
+    if len(kept) == sizes.shape[1]:
         return None, ()
-    gone = sorted(set(range(rows.shape[1])) - set(kept))
+    gone = sorted(set(range(sizes.shape[1])) - set(kept))
     return np.array(kept, dtype=int), tuple(moment_name(problem, k) for k in gone)
 
 
@@ -67,8 +69,16 @@ def _two_blocks(problem: MomentProblem, theta: np.ndarray) -> list[np.ndarray]:
     return blocks + ([elsewhere] if np.isfinite(elsewhere).all() else [])
 
 
+def _size(rows: np.ndarray) -> np.ndarray:
+    """Root mean square of each column, whatever its units."""
+    largest = np.abs(rows).max(axis=0)
+    units = np.where(largest > 0, largest, 1.0)
+    return units * np.sqrt(np.mean((rows / units) ** 2, axis=0))
+
+
 def _independent(rows: np.ndarray) -> list[int]:
     """Columns that are not combinations of others, in order."""
-    R, order = qr(rows, mode="r", pivoting=True)
+    size = _size(rows)
+    R, order = qr(rows / np.where(size > 0, size, 1.0), mode="r", pivoting=True)
     pivots = np.abs(np.diag(R))
     return sorted(order[: len(pivots)][pivots > COLLINEAR * max(pivots[0], 1e-300)].tolist())

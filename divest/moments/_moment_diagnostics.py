@@ -14,6 +14,7 @@ MOMENTS_PER_ROW = 0.1
 EFFECTIVE_SHARE = 0.5
 REJECTED = 0.01
 GROUPS = 20
+CARRIERS = 10.0  # rows that a standard error must rest on
 LOST = 1e6  # a standard error of so many times the parameter: the search ran away
 
 
@@ -22,7 +23,8 @@ def moment_diagnostics(fit: MomentFit, inference: FitInference,
     """Every diagnostic of the fit, in the order of the table."""
     found = [_converged(fit), _fallback(fit), _identification(inference), _weakness(inference),
              _moments_per_row(fit), _effective_size(fit), _negative_weights(fit),
-             _overidentification(inference), _start_sensitivity(fit, inference)]
+             _overidentification(inference), _start_sensitivity(fit, inference),
+             _influential_rows(inference)]
     if inference.n_groups is not None:
         found.append(_few_groups(fit, inference.n_groups))
     if fit.dropped:
@@ -50,8 +52,8 @@ def _identification(inference: FitInference) -> Diagnostic:
     value = inference.condition
     errors = np.sqrt(np.maximum(np.diag(inference.robust), 0))  # NaN stays
     near = bool((errors <= LOST * np.maximum(1.0, np.abs(inference.fit.theta))).all())
-    passed = near and value < CONDITION
-    return Diagnostic("local_identification", value, CONDITION, passed,
+    value = value if near else np.inf
+    return Diagnostic("local_identification", value, CONDITION, value < CONDITION,
                       "the moments do not tell some parameters apart; add moments or instruments, "
                       "or fix a parameter")
 
@@ -105,6 +107,14 @@ def _start_sensitivity(fit: MomentFit, inference: FitInference) -> Diagnostic:
     return Diagnostic("start_sensitivity", value, 1.0, value <= 1,
                       "different starts fit as well at different parameters; give theta0 near the "
                       "right ones, or more moments")
+
+
+def _influential_rows(inference: FitInference) -> Diagnostic:
+    """On how many rows the variance of a parameter rests; 1 where one row makes up all of it."""
+    value, limit = inference.carriers, min(CARRIERS, inference.fit.n / 10)
+    return Diagnostic("influential_rows", value, limit, not value < limit,
+                      "the standard error of a parameter rests on so few rows: look at the largest "
+                      "moments; rescale or trim them, or try other starts")
 
 
 def _few_groups(fit: MomentFit, count: int) -> Diagnostic:

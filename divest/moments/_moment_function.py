@@ -11,11 +11,13 @@ import numpy as np
 JACOBIAN_TOLERANCE = 1e-3  # relative; for the user's Jacobian, and for the complex step
 NEGLIGIBLE = 1e-7  # of the largest moment: smaller differences of Jacobians are rounding
 TINY_STEP = 1e-20  # of the complex step, which loses no digits however small
-STEP = float(np.finfo(float).eps ** (1 / 3))  # of central differences
+STEP = float(np.finfo(float).eps ** (1 / 3))  # of central differences, for max(1, |theta|)
+BENT, SEEN = 1e-3, 1e-8  # a step is too long where moments bend by more, of their change and size
+SHORTER, SHORTENINGS = 0.1, 10
 
 
 class MomentData(NamedTuple):
-    """What a moment function sees: rows of float64 numbers.
+    """What a moment function sees: rows of float64 numbers, columns in the order of the table.
 
     Parameters
     ----------
@@ -78,11 +80,11 @@ class MomentFunction:
     def check(self, theta: np.ndarray) -> None:
         """Refuse moments that cannot be used at `theta`, and choose how to differentiate them."""
         psi = self(theta)
-        _refuse_gaps(psi, "moment_function", theta)
+        refuse_gaps(psi, "moment_function", theta)
         differences = self._central(theta)
         if self.derivative == "given":
             J = self._given(theta)
-            _refuse_gaps(J, "jacobian", theta)
+            refuse_gaps(J, "jacobian", theta)
             self._compare(J, differences, psi, theta)
         elif self.derivative == "complex" and not self._complex_is_right(psi, differences, theta):
             self.derivative = "central"
@@ -102,7 +104,8 @@ class MomentFunction:
         except IndexError as error:
             raise ValueError(f"moment_function cannot be used with theta of {len(theta)} number"
                              f"{'s' if len(theta) != 1 else ''} ({error}); give theta0 (or theta) "
-                             "one number for each parameter that it reads.") from error
+                             "one number for each parameter that it reads, and read data.X, data.y "
+                             "and data.Z as arrays, columns by number (data.X[:, 0]).") from error
         n = len(self.data.X)
         if psi.ndim == 1:
             psi = psi[:, None]
@@ -135,15 +138,19 @@ class MomentFunction:
         return np.stack(columns, axis=2)
 
     def _central(self, theta: np.ndarray) -> np.ndarray:
-        """By central differences."""
-        columns = []
+        """By central differences, with shorter steps where theta is in large units."""
+        here, columns = self(theta), []
         for j in range(len(theta)):
             step = np.zeros(len(theta))
             step[j] = STEP * max(1.0, abs(theta[j]))
-            above, below = theta + step, theta - step
+            for _ in range(SHORTENINGS):
+                above, below = self(theta + step), self(theta - step)
+                if not _too_far(below, here, above):
+                    break
+                step *= SHORTER
+            width = (theta + step)[j] - (theta - step)[j]
             with np.errstate(all="ignore"):
-                change = self(above) - self(below)
-            columns.append(change / (above[j] - below[j]))
+                columns.append((above - below) / width)
         return np.stack(columns, axis=2)
 
     def _complex_is_right(self, psi: np.ndarray, differences: np.ndarray,
@@ -173,6 +180,16 @@ class MomentFunction:
                 "leave jacobian=None.")
 
 
+def _too_far(below: np.ndarray, here: np.ndarray, above: np.ndarray) -> bool:
+    """Whether moments (n, m) at three points in line bend, or are not finite at the outer ones."""
+    with np.errstate(all="ignore"):
+        if not np.isfinite(above - below).all() and np.isfinite(here).all():
+            return True
+        bend = np.abs(above - 2 * here + below).sum(axis=0)
+        change, size = np.abs(above - below).sum(axis=0), np.abs(here).sum(axis=0)
+        return bool((~(bend <= BENT * change) & ~(bend <= SEEN * size)).any())
+
+
 def _disagreements(J: np.ndarray, differences: np.ndarray, psi: np.ndarray,
                    theta: np.ndarray) -> np.ndarray:
     """Positions (k, 3) where two Jacobians differ; none for the odd row at a kink."""
@@ -186,7 +203,7 @@ def _disagreements(J: np.ndarray, differences: np.ndarray, psi: np.ndarray,
     return np.argwhere(off)
 
 
-def _refuse_gaps(values: np.ndarray, name: str, theta: np.ndarray) -> None:
+def refuse_gaps(values: np.ndarray, name: str, theta: np.ndarray) -> None:
     """Refuse NaN and infinity at the start, naming the row and the parameters."""
     bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
     if bad.any():
@@ -194,7 +211,7 @@ def _refuse_gaps(values: np.ndarray, name: str, theta: np.ndarray) -> None:
         found = values[row][~np.isfinite(values[row])][0]
         what = "NaN" if np.isnan(found) else "infinity"
         raise ValueError(f"{name} gives {what} in row {row} ({int(bad.sum())} rows in all) at "
-                         f"theta = {theta_text(theta)}; change theta0 or drop these rows.")
+                         f"theta = {theta_text(theta)}; give another theta, or drop these rows.")
 
 
 def theta_text(theta: np.ndarray) -> str:

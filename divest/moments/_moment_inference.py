@@ -12,6 +12,7 @@ from divest.moments._dual import DualSolution
 from divest.moments._fit_moments import MomentFit, inverse
 from divest.moments._inference import (
     hessian,
+    influence,
     j_statistic,
     newey_windmeijer,
     omega,
@@ -76,7 +77,8 @@ class FitInference:
             return profile_gradient(fit.problem, theta, dual)
 
         D = fit.problem.jacobian_sum(fit.theta, fit.dual.raw_weights)
-        return newey_windmeijer(hessian(gradient, fit.theta), D, self.W, self.Omega, fit.n)
+        H = hessian(gradient, fit.theta, np.sqrt(np.diag(self.robust)))
+        return newey_windmeijer(H, D, self.W, self.Omega, fit.n)
 
     @cached_property
     def j(self) -> tuple[float, float, Any, str]:
@@ -100,6 +102,17 @@ class FitInference:
             return np.inf
         scale = 1 / np.sqrt(np.diag(B))
         return float(np.linalg.cond(B * np.outer(scale, scale)))
+
+    @property
+    def carriers(self) -> float:
+        """Effective number of rows in the variance of a parameter, the smallest over parameters."""
+        fit = self.fit
+        pull = self.Gamma.T @ self.W @ influence(fit.data.moments(fit.theta), fit.data.weights).T
+        peak = np.abs(pull).max(axis=1, keepdims=True)
+        if not np.isfinite(peak).all() or peak.min() <= 0:
+            return np.nan
+        square = (pull / peak)**2
+        return float((square.sum(axis=1)**2 / (square**2).sum(axis=1)).min())
 
     @property
     def inflation(self) -> float:
@@ -136,4 +149,4 @@ def s_scale(problem: MomentProblem, theta: np.ndarray, dual: DualSolution) -> np
         if trust < 1:
             plain = profile_value(replace(problem, divergence="chi2"), theta).A
             A = trust * A + (1 - trust) * plain
-    return A + 1e-12 * np.trace(A) / len(A) * np.eye(len(A))
+    return A + 1e-12 * np.diag(np.diag(A))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array
 
-from divest._validation import check_finite, check_sample
+from divest._validation import check_finite, check_sample, check_sample_weight
 from divest.moments._moment_function import MomentData
 
 
@@ -19,9 +19,9 @@ class Starts(NamedTuple):
     names: list[str]
 
 
-def check_starts(theta0: Any) -> Starts:
+def check_starts(theta0: Any, name: str = "theta0") -> Starts:
     """One start (p,), or several (k, p); names come from a Series, a dict or a DataFrame."""
-    if theta0 is None:
+    if theta0 is None and name == "theta0":
         raise ValueError("theta0 is missing: give the parameters at which the search begins, one "
                          "number for each, for example theta0=[0.0, 1.0].")
     names = None
@@ -33,19 +33,20 @@ def check_starts(theta0: Any) -> Starts:
     try:
         thetas = np.asarray(theta0, dtype=float)
     except (TypeError, ValueError):
-        raise ValueError(f"theta0 must hold numbers, got {theta0!r}.") from None
+        raise ValueError(f"{name} must hold numbers, got {theta0!r}.") from None
     if thetas.ndim == 0 or thetas.ndim > 2 or not thetas.size:
-        raise ValueError("theta0 must be a list of p numbers, or of k such lists; got shape "
+        raise ValueError(f"{name} must be a list of p numbers, or of k such lists; got shape "
                          f"{thetas.shape}.")
     if not np.isfinite(thetas).all():
-        raise ValueError(f"theta0 must be finite, got {theta0!r}.")
+        raise ValueError(f"{name} must be finite, got {theta0!r}.")
     thetas = np.atleast_2d(thetas)
     return Starts(thetas, names or [f"theta_{j}" for j in range(thetas.shape[1])])
 
 
-def check_theta(theta: Any, p: int) -> np.ndarray:
-    """Parameters at which something is to be tested."""
-    found = check_starts(theta).thetas
+def check_theta(theta: Any, p: int | None = None) -> np.ndarray:
+    """Parameters at which something is to be tested, p of them where that is known."""
+    found = check_starts(theta, "theta").thetas
+    p = found.shape[1] if p is None else p
     if found.shape != (1, p):
         raise ValueError(f"theta must hold {p} number{'s' if p > 1 else ''}, one for each "
                          f"parameter; got shape {np.shape(theta)}.")
@@ -82,24 +83,9 @@ def check_data(X: np.ndarray, y: Any, Z: Any) -> MomentData:
 
 
 def check_weights(sample_weight: Any, n: int) -> np.ndarray:
-    """Weights (n,), 0 or more, with sum 1."""
-    if sample_weight is None:
-        return np.full(n, 1.0 / n)
-    try:
-        weights = np.asarray(sample_weight, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"sample_weight must hold numbers, got {sample_weight!r}.") from None
-    if weights.shape != (n,):
-        raise ValueError(f"sample_weight must have one entry per row, shape ({n},), got shape "
-                         f"{weights.shape}.")
-    wrong = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
-    if len(wrong):
-        raise ValueError("sample_weight must hold finite numbers, 0 or more; entry "
-                         f"{wrong[0]} is {weights[wrong[0]]:g}.")
-    if not weights.any():
-        raise ValueError("sample_weight is zero for every row; at least one must be positive.")
-    weights = weights / weights.max()
-    return weights / weights.sum()
+    """Weights (n,), 0 or more, with sum 1; equal where none are given."""
+    weights = check_sample_weight(sample_weight, n)
+    return np.full(n, 1.0 / n) if weights is None else weights
 
 
 def check_groups(groups: Any, n: int) -> np.ndarray:

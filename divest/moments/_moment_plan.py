@@ -15,6 +15,7 @@ from divest.moments._instruments import (
     DataFeatures,
     LinearInstruments,
     data_columns,
+    features_of,
     kernel_instruments,
     transformed_instruments,
 )
@@ -100,7 +101,7 @@ def make_candidates(e: Any, kind: Any, Z: np.ndarray | None, seed: Any) -> tuple
         made: Any = None
         if Z is not None and kind is not None:
             made = LinearInstruments() if kind == "linear" else transformed_instruments(kind, Z)
-        return (Candidate(np.nan, given[0] if given else 0.0, made),)
+        return (Candidate(np.nan, given[0] if given else 0.0, made, features_of(made, Z)),)
     choose = e.selection is not None
     ridges = (RIDGES if choose and e.estimator != "mmr" else (RIDGE,))
     ridges = given or (ridges if METHODS[e.estimator].ridge else (0.0,))
@@ -108,17 +109,29 @@ def make_candidates(e: Any, kind: Any, Z: np.ndarray | None, seed: Any) -> tuple
     for factor in MULTIPLIERS if choose else (1.0,):
         multiplier = factor * e.bandwidth_multiplier
         made = kernel_instruments(Z, multiplier, e.n_components, e.approximation, seed)
-        found += [Candidate(multiplier, reg, made) for reg in ridges]
+        F = features_of(made, Z)
+        found += [Candidate(multiplier, reg, made, F) for reg in ridges]
     return tuple(found)
 
 
 def make_criterion(selection: Any, Z: np.ndarray) -> Callable[[np.ndarray], float]:
     """The number to be made small, as a function of residuals (n, m)."""
     if callable(selection):
-        return lambda residual: float(selection(residual[:, 0] if residual.shape[1] == 1
-                                                else residual, Z))
+        return lambda residual: _finite(selection(residual[:, 0] if residual.shape[1] == 1
+                                                  else residual, Z))
     pairs = InstrumentPairs(Z)
     return pairs.mmr if selection == "mmr" else pairs.hsic
+
+
+def _finite(value: Any) -> float:
+    """What the user's criterion gave."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise ValueError(f"selection(residual, Z) must return a finite number, got {value!r}.")
+    return number
 
 
 def make_sample(e: Any, data: MomentData, weights: np.ndarray, seed: Any,

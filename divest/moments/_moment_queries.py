@@ -14,20 +14,15 @@ from divest._validation import check_option, check_rows, check_sample
 from divest.moments._fit_moments import MomentFit
 from divest.moments._inference import wald
 from divest.moments._instruments import features_of
-from divest.moments._moment_function import MomentFunction
+from divest.moments._moment_function import MomentFunction, refuse_gaps
 from divest.moments._moment_inference import FitInference
 from divest.moments._moment_inputs import check_data, check_theta, check_weights
-from divest.moments._results import ConfidenceSet, MomentEstimate
+from divest.moments._results import ConfidenceSet, MomentEstimate, analytic_test
 from divest.moments._robust_sets import ProjectedTest, projected_hull
 from divest.moments._set_grid import set_grid
 
 INTERVALS = ("wald", "nw", "s", "lr")
 LR_REG = 1e-3  # likelihood-ratio sets are not for larger ridges
-
-
-def moment_hypothesis(statistic: float, pvalue: float, method: str, null: str) -> HypothesisResult:
-    """A test without resampling."""
-    return HypothesisResult(float(statistic), float(pvalue), method, null, np.empty(0), 0)
 
 
 class MomentQueries:
@@ -53,7 +48,7 @@ class MomentQueries:
         """
         self._queried()
         statistic, pvalue, _, note = self._inference.j
-        return moment_hypothesis(statistic, pvalue, f"J test ({note})",
+        return analytic_test(statistic, pvalue, f"J test ({note})",
                                  "all moments are zero at some parameters")
 
     def wald_test(self, R: Any, r: Any = 0.0) -> HypothesisResult:
@@ -79,7 +74,7 @@ class MomentQueries:
         fit = self._queried()
         statistic, pvalue, k = wald(fit.theta, self._inference.cov, R, r)
         null = f"{k} linear restriction{'s' if k > 1 else ''} on the parameters"
-        return moment_hypothesis(statistic, pvalue, f"Wald test ({self._inference.used})", null)
+        return analytic_test(statistic, pvalue, f"Wald test ({self._inference.used})", null)
 
     def moment_test(self, theta: Any) -> HypothesisResult:
         """Test that the moments are zero at given parameters (S test); needs no identification.
@@ -97,12 +92,15 @@ class MomentQueries:
         Raises
         ------
         ValueError
-            When `theta` has not one number per parameter, or with reference draws.
+            When `theta` has not one number per parameter, the moments are not finite there, or with
+            reference draws.
         """
         fit = self._queried()
         self._refuse_draws()
-        statistic, pvalue, _ = self._inference.s_test(check_theta(theta, len(fit.theta)))
-        return moment_hypothesis(statistic, pvalue, "S test of moments at given parameters",
+        theta = check_theta(theta, len(fit.theta))
+        refuse_gaps(self._psi(theta), "moment_function", theta)
+        statistic, pvalue, _ = self._inference.s_test(theta)
+        return analytic_test(statistic, pvalue, "S test of moments at given parameters",
                                  "all moments are zero at these parameters")
 
     def conf_int(self, level: float = 0.95, method: str = "wald") -> pd.DataFrame:

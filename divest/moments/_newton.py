@@ -77,6 +77,14 @@ def _halve(objective: Objective, c: np.ndarray, f: float, step: np.ndarray,
     return None
 
 
+def square_root(matrix: np.ndarray) -> np.ndarray:
+    """L with ``L L' = matrix``, positive semi-definite, free of the units of its columns."""
+    scale = np.sqrt(np.maximum(matrix.diagonal(), 0.0))
+    scale[scale == 0] = 1.0
+    values, vectors = np.linalg.eigh(matrix / np.outer(scale, scale))
+    return scale[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
+
+
 def solve_positive(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
     """``matrix^-1 right`` for a positive semi-definite matrix, free of the units of its columns.
 

@@ -96,19 +96,31 @@ class LinearMoments:
     def covariance(self, found: Penalised) -> np.ndarray:
         """Sandwich of the coefficients (p, p): errors may differ in size, the penalty is as given.
 
-        Squared residuals are too small by about n / (n - degrees).
+        Squared residuals are too small by about n / (n - degrees); NaN where nothing is left.
         """
+        if len(self.y) - found.degrees < 0.5:
+            return np.full((len(found.coef),) * 2, np.nan)
         n, moments = len(self.y), self.F * (self.y - self.T @ found.coef)[:, None]
         moments -= moments.mean(axis=0)
         spread = moments @ found.map.T
         return spread.T @ spread / (n * max(n - found.degrees, 1.0))
 
     def explained(self) -> np.ndarray:
-        """Share of the second moment of each free regressor that instruments explain."""
-        along = solve_triangular(self.first_root, self.G[:, 1:self.n_free], lower=True)
-        total = np.mean(self.T[:, 1:self.n_free]**2, axis=0)
-        varies = total > 0
-        return np.minimum(np.sum(along[:, varies]**2, axis=0) / total[varies], 1.0)
+        """Share of the second moment of each free regressor that instruments explain.
+
+        The others are taken out of it first, as instruments see them: what moves two regressors in
+        one way does not tell them apart. Regressors that repeat others are left out.
+        """
+        along = solve_triangular(self.first_root, self.G[:, :self.n_free], lower=True)
+        shares = []
+        for j in range(1, self.n_free):
+            others = np.delete(np.arange(self.n_free), j)
+            coef = np.linalg.lstsq(along[:, others], along[:, j], rcond=SMALLEST_SINGULAR)[0]
+            rest = np.mean((self.T[:, j] - self.T[:, others] @ coef)**2)
+            if rest > SMALLEST_SINGULAR**2 * np.mean(self.T[:, j]**2):
+                told = np.sum((along[:, j] - along[:, others] @ coef)**2)
+                shares.append(min(told / rest, 1.0))
+        return np.array(shares)
 
     def identified(self) -> tuple[int, int]:
         """How many directions of the free regressors instruments tell apart, and how many exist."""

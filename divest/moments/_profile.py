@@ -15,7 +15,7 @@ from scipy.linalg import LinAlgError
 from scipy.optimize import least_squares, minimize
 
 from divest.moments._dual import DualSolution, dual_chi2, dual_kl, dual_log
-from divest.moments._newton import solve_positive
+from divest.moments._newton import solve_positive, square_root
 from divest.moments._problem import MomentProblem
 
 DUALS = {"kl": dual_kl, "chi2": dual_chi2, "log": dual_log}
@@ -85,7 +85,7 @@ def _least_squares(problem: MomentProblem, theta: np.ndarray, weight: np.ndarray
     """
     if not np.isfinite(weight).all():
         return None
-    root, w = _root(weight), problem.weights
+    root, w = square_root(weight).T, problem.weights
     first, slope = root @ (w @ problem.moments(theta)), root @ problem.jacobian_sum(theta, w)
     size, effect = float(np.linalg.norm(first)) or 1.0, np.linalg.norm(slope, axis=0)
     units = size / np.where(effect > 0, effect, size)
@@ -97,12 +97,6 @@ def _least_squares(problem: MomentProblem, theta: np.ndarray, weight: np.ndarray
     except (ValueError, LinAlgError):  # scipy's words for values that are not finite
         return None
     return _Round(units * found.x, found.nfev, found.status > 0)
-
-
-def _root(weight: np.ndarray) -> np.ndarray:
-    """R with R'R = weight, which may be singular."""
-    values, vectors = np.linalg.eigh(weight)
-    return np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
 
 
 def profile_value(problem: MomentProblem, theta: np.ndarray,

@@ -12,7 +12,8 @@ from divest._resampling import root_sequence
 from divest._results import Diagnostic, diagnostics_frame, warn_if_doubtful
 from divest._validation import check_integer, check_number, check_option, check_rows, check_sample
 from divest.moments._features import NystromFeatures, median_distance
-from divest.moments._penalised import LinearMoments, Penalised
+from divest.moments._moment_inputs import check_order
+from divest.moments._penalised import LinearMoments, Penalised, rank
 from divest.moments._ridge_path import RIDGES, folds, ridge_path
 from divest.moments._selection import InstrumentPairs, largest_within
 from divest.moments._spline_basis import FreeLineBasis, HingeBasis, Standardizer
@@ -21,6 +22,7 @@ __all__ = ["KernelIVRegressor"]
 
 ROUGH = 0.1  # over n: the ridge of the curve from which intervals come
 MOST_MOMENTS_PER_ROW = 0.1
+MOST_FEATURES, LEAST_FEATURES = 40, 5
 WEAKEST_FIRST_STAGE = 10.0
 
 
@@ -62,8 +64,9 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
         Bandwidth on `Z` in HSIC, in median distances.
     cv : int, splitter or iterable, default 5
         Folds for "hsic-cv"; a number makes shuffled folds.
-    n_components : int, default 40
-        Features of the kernel on `Z`.
+    n_components : int or "auto", default "auto"
+        Features of the kernel on `Z`; "auto" is 40, and fewer where these would leave less than ten
+        rows per moment, but not below 5.
     reg : float, default 1e-4
         Added to the second moments of the features before they are inverted.
     random_state : int, RandomState, Generator or None, default None
@@ -102,7 +105,7 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    Time is O(n q^2) per ridge and fold, q = `n_components` + k + 1. HSIC compares 2,000 rows at
+    Time is O(n q^2) per ridge and fold, q <= `n_components` + k + 1. HSIC compares 2,000 rows at
     most.
 
     References
@@ -131,7 +134,7 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
     """
 
     def __init__(self, basis="spline", *, n_knots=12, weighting="vmm", alpha="hsic-cv",
-                 parsimony=1.25, hsic_multiplier=0.5, cv=5, n_components=40, reg=1e-4,
+                 parsimony=1.25, hsic_multiplier=0.5, cv=5, n_components="auto", reg=1e-4,
                  random_state=None):
         self.basis = basis
         self.n_knots = n_knots
@@ -237,7 +240,10 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
             check_option("basis", self.basis, ["spline"])
         check_option("weighting", self.weighting, ("vmm", "2sls"))
         check_integer("n_knots", self.n_knots, 0)
-        check_integer("n_components", self.n_components, 1)
+        if isinstance(self.n_components, str):
+            check_option("n_components", self.n_components, ["auto"])
+        else:
+            check_integer("n_components", self.n_components, 1)
         for name in ("reg", "hsic_multiplier"):
             check_number(name, getattr(self, name), 0.0)
         for name, low in (("parsimony", 1), ("alpha", 0)):
@@ -252,6 +258,7 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is "
                              "None.")
+        check_order(X, y=y, Z=Z)
         X, y = check_rows(self, X, y, min_samples=2)
         Z = X if Z is None else check_sample(Z, "Z")[0]
         if len(Z) != len(X):
@@ -264,7 +271,10 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
     def _moments(self, X: np.ndarray, y: np.ndarray, Z: np.ndarray,
                  seed: np.random.SeedSequence) -> LinearMoments:
         """The moment conditions on all rows."""
-        features = NystromFeatures(median_distance(Z), self.n_components, seed).fit(Z)
+        count = self.n_components
+        if isinstance(count, str):
+            count = min(MOST_FEATURES, max(LEAST_FEATURES, len(Z) // 10 - 1 - rank(Z)))
+        features = NystromFeatures(median_distance(Z), count, seed).fit(Z)
         F = np.concatenate([np.ones((len(Z), 1)), Z, features.transform(Z)], axis=1)
         basis = self._basis
         moments = LinearMoments(basis.transform(X), F, y, basis.n_free, self.reg)
@@ -303,7 +313,7 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
         """What the instruments and the path say about the curve."""
         n, q = moments.F.shape
         share, path = moments.explained(), self.selection_results_
-        room = (n - q) / (q - 1) if q > 1 else np.nan
+        room = max(n - q, 0) / max(q + 1 - moments.n_free, 1)
         strength = float(np.min(share / np.maximum(1 - share, 1e-300), initial=np.inf)) * room
         lowest = path is not None and bool(path["selected"].iloc[0])
         return [

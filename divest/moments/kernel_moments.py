@@ -51,7 +51,9 @@ class KernelMethodOfMoments(MomentQueries, BaseEstimator):
     ----------
     moment_function : callable
         ``moment_function(data, theta)`` gives (n, m) moments, or (n,) for one. `data` is a
-        `MomentData` with X, y and Z as float arrays.
+        `MomentData` with X, y and Z as float arrays: a column of a table is ``data.X[:, 0]``, not
+        its name. They must be differentiable in theta; counts below theta, as of quantiles, are
+        not, and get wrong errors.
     jacobian : callable, optional
         ``jacobian(data, theta)`` gives their derivatives (n, m, p). By default the complex step
         where it agrees with differences, else central differences.

@@ -15,7 +15,7 @@ from divest._resampling import root_sequence
 from divest._results import Diagnostic, _levels_to_caller, diagnostics_frame, warn_if_doubtful
 from divest._validation import check_integer, check_number, check_option, check_rows, check_sample
 from divest.moments import _linear_diagnostics as verdicts
-from divest.moments._formula import formula_matrices
+from divest.moments._formula import FormulaColumns, column_of, formula_matrices
 from divest.moments._instruments import DataFeatures
 from divest.moments._linear_iv import (
     METHODS,
@@ -27,13 +27,14 @@ from divest.moments._linear_iv import (
     Search,
     describe,
     directions,
+    distinct_columns,
     estimate,
     linear_system,
     orthonormal_instruments,
     weakest_first_stage,
 )
 from divest.moments._linear_queries import LinearQueries
-from divest.moments._moment_inputs import check_groups, check_weights
+from divest.moments._moment_inputs import check_groups, check_order, check_weights
 from divest.moments._results import MomentEstimate
 
 COV_TYPES = ("auto", "robust", "nw", "cluster", "hac", "unadjusted")
@@ -189,24 +190,25 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
             ``"y ~ 1 + exogenous + [endogenous ~ instruments]"``. Only a 1 in it gives a constant.
         data : DataFrame
             The columns that the formula names.
-        sample_weight : array-like of shape (n,), optional
-            As in `fit`.
-        groups : array-like of shape (n,), optional
-            As in `fit`.
+        sample_weight : str or array-like of shape (n,), optional
+            As in `fit`, or the name of a column.
+        groups : str or array-like of shape (n,), optional
+            As in `fit`, or the name of a column.
         **parameters : dict
             Parameters of the estimator, but for `fit_intercept`.
 
         Returns
         -------
         LinearIVRegressor
-            The fitted estimator. It predicts from the columns of ``feature_names_in_``.
+            The fitted estimator. It predicts from new data with the columns of the formula, or
+            from the columns of ``feature_names_in_``.
 
         Raises
         ------
         ImportError
             When formulaic is not installed: it comes with ``divest[iv]``.
         ValueError
-            When the formula cannot be read, or numbers are missing.
+            When the formula cannot be read, or values are missing.
 
         Examples
         --------
@@ -221,7 +223,10 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
         frame = sys._getframe(1)
         made = formula_matrices(formula, data, {**frame.f_globals, **frame.f_locals})
         estimator = cls(fit_intercept=made.intercept, **parameters)
-        return estimator.fit(made.X, made.y, made.Z, sample_weight=sample_weight, groups=groups)
+        estimator.fit(made.X, made.y, made.Z, groups=column_of(data, "groups", groups),
+                      sample_weight=column_of(data, "sample_weight", sample_weight))
+        estimator._formula = made.regressors
+        return estimator
 
     def fit(self, X: Any, y: Any, Z: Any = None, sample_weight: Any = None,
             groups: Any = None) -> Self:
@@ -253,6 +258,7 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
             or no more rows than instruments.
         """
         self._check_parameters()
+        self._formula: FormulaColumns | None = None
         rows = self._rows = self._check_data(X, y, Z, sample_weight, groups)
         self._F, kept = orthonormal_instruments(rows.Z, rows.w)
         U, T = directions(rows.X, rows.w)
@@ -286,6 +292,7 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is "
                              "None.")
+        check_order(X, y=y, Z=Z, sample_weight=sample_weight, groups=groups)
         X, y = check_rows(self, X, y, min_samples=2)
         names = [str(name) for name in getattr(self, "feature_names_in_",
                                                [f"x{j}" for j in range(X.shape[1])])]
@@ -301,6 +308,9 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
         groups = None if groups is None else check_groups(groups, n)[used]
         if self.fit_intercept:
             X, Z = (np.column_stack([np.ones(n), part]) for part in (X, Z))
+            if INTERCEPT in names:
+                raise ValueError("X has a column named 'intercept', as the constant is: rename or "
+                                 "drop it, or set fit_intercept=False.")
             names, instruments = [INTERCEPT, *names], [INTERCEPT, *instruments]
         return Rows(X[used], np.asarray(y, float)[used], Z[used], weights[used], groups, names,
                      instruments, given)
@@ -329,7 +339,7 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
         guard = AUTO_GUARD if self.guard == "auto" else float(self.guard)
         if self.method != "kmm" or not rows.given:
             return Search(1.0, guard, self.max_iter, self.tol)
-        columns = _distinct_columns(np.column_stack([rows.X, rows.y, rows.Z]))
+        columns = distinct_columns(np.column_stack([rows.X, rows.y, rows.Z]))
         features = DataFeatures(self.n_components_mmd, "nystrom",
                                 root_sequence(self.random_state).spawn(1)[0])
         Phi = features.fit_transform(columns, rows.w)
@@ -362,9 +372,12 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
         found, outcome = verdicts.fit_diagnostics(system, fit), self._outcome
         found.append(verdicts.identification(outcome.rank, len(rows.names)))
         weakest = weakest_first_stage(rows.X, self._F, rows.w, self._errors)
-        if weakest is not None:
-            found.append(verdicts.strength(weakest))
-        if fit.dual is not None:
+        identified = outcome.rank == len(rows.names)
+        if weakest is not None and identified:
+            found.append(verdicts.strength(weakest[0], rows.names[weakest[1]]))
+        if self._errors.n_groups is not None:
+            found.append(verdicts.few_groups(self._errors.n_groups, system.F.shape[1]))
+        if fit.dual is not None and identified:
             found.append(verdicts.inflation(outcome.robust, outcome.many_weak))
         if rows.given:
             found.append(verdicts.collinear(dropped))
@@ -385,13 +398,3 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
                 f"failed: {fit.message}. With weak instruments use conf_int(method='s').",
                 ConvergenceWarning, stacklevel=_levels_to_caller())
         warn_if_doubtful(found, type(self).__name__)
-
-
-def _distinct_columns(columns: np.ndarray) -> np.ndarray:
-    """Columns that vary and are not copies of earlier ones."""
-    kept: list[int] = []
-    for j in range(columns.shape[1]):
-        column = columns[:, j]
-        if np.ptp(column) > 0 and not any(np.array_equal(column, columns[:, k]) for k in kept):
-            kept.append(j)
-    return columns[:, kept]

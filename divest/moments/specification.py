@@ -12,11 +12,12 @@ from divest._results import HypothesisResult
 from divest._validation import check_sample
 from divest.moments._fit_moments import TwoStep, moment_scale, plain_problem, profile_problem
 from divest.moments._inference import omega, s_statistic
+from divest.moments._moment_function import theta_text
 from divest.moments._moment_inference import s_scale
-from divest.moments._moment_inputs import check_data, check_starts, check_theta, check_weights
+from divest.moments._moment_inputs import check_data, check_order, check_theta, check_weights
 from divest.moments._moment_plan import check_parameters, make_plan, make_sample
-from divest.moments._moment_queries import moment_hypothesis
 from divest.moments._profile import profile_value
+from divest.moments._results import analytic_test
 from divest.moments.kernel_moments import KernelMethodOfMoments
 
 
@@ -83,9 +84,9 @@ def moment_test(moment_function: Callable, X: Any, y: Any = None, Z: Any = None,
     settings = KernelMethodOfMoments(moment_function, instruments=instruments, epsilon=epsilon,
                                      reg=reg, selection=None, random_state=random_state)
     check_parameters(settings)
+    check_order(X, y=y, Z=Z)
     data = check_data(check_sample(X, "X")[0], y, Z)
-    starts = check_starts(theta).thetas
-    theta = check_theta(theta, starts.shape[1])
+    theta = check_theta(theta)
     weights = check_weights(None, len(data.X))
     seeds = root_sequence(random_state).spawn(4)
     plan = make_plan(settings, data.Z, seeds[1])
@@ -94,7 +95,8 @@ def moment_test(moment_function: Callable, X: Any, y: Any = None, Z: Any = None,
     sample.psi.check(theta)
     scale = moment_scale(plan, sample, theta)
     candidate = plan.candidates[0]
-    problem, dropped = plain_problem(sample, candidate, len(theta), scale, theta)
+    n_params = 0  # none is estimated, so that there are no too few moments
+    problem, dropped = plain_problem(sample, candidate, n_params, scale, theta)
     two = TwoStep(candidate, problem, theta, dropped, True, 0)
     full = profile_problem(plan, sample, two)
     dual = profile_value(full, theta)
@@ -103,5 +105,5 @@ def moment_test(moment_function: Callable, X: Any, y: Any = None, Z: Any = None,
         Omega = omega(problem.moments(theta), weights)
         statistic, pvalue, _ = s_statistic(dual.value, s_scale(full, theta, dual), Omega,
                                            problem.n_rows)
-    return moment_hypothesis(statistic, pvalue, "S test of moments at given parameters",
-                             f"all moments are zero at theta = {np.round(theta, 6).tolist()}")
+    return analytic_test(statistic, pvalue, "S test of moments at given parameters",
+                         f"all moments are zero at theta = {theta_text(theta)}")

@@ -38,6 +38,10 @@ class Exponential(Positive):
 
     name: str = field(default="exponential", init=False)
 
+    def fitted_units(self, X: np.ndarray, weights: np.ndarray | None, names: Any) -> Any:
+        """In units of the means."""
+        return _units(self.check(X, names), weights)
+
     def sample(self, theta: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
         """Independent draws."""
         return rng.exponential(theta, size=(n, len(theta)))
@@ -82,8 +86,7 @@ class Gamma(Positive):
     def fitted_units(self, X: np.ndarray, weights: np.ndarray | None, names: Any) -> Any:
         """In units of the means."""
         _refuse_constant(self.check(X, names), names)
-        mean = weighted_mean(X, weights)
-        return lambda rows: rows / mean
+        return _units(X, weights)
 
     def fit(self, X: Any, sample_weight: np.ndarray | None = None) -> np.ndarray:
         """Newton's method on log shape - digamma(shape) = log mean - mean log."""
@@ -125,6 +128,12 @@ class Gamma(Positive):
         for slots in range(4):
             psi4 /= np.moveaxis(sd[:, None, None, None], 0, slots)
         return z, psi3, psi4
+
+
+def _units(X: np.ndarray, weights: np.ndarray | None) -> Any:
+    """Rows in units of the means of X."""
+    mean = weighted_mean(X, weights)
+    return lambda rows: rows / mean
 
 
 def _refuse_constant(X: np.ndarray, names: Sequence[Any] | None) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import plain
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose
@@ -98,6 +99,7 @@ def test_shifted_column_is_found_and_named(rng):
     assert "1 of 3 columns drift by themselves: a." in result.verdict
 
 
+@pytest.mark.skipif(not plain.COMPILED, reason="simulations need compiled loops")
 def test_no_false_alarms_when_nothing_changed():
     runs, drift, joint = 60, 0, 0
     for seed in range(runs):

@@ -15,6 +15,7 @@ from plain import distances
 from scipy.optimize import linear_sum_assignment, linprog
 
 from divest import NearestNeighborDistanceDivergence, TrustWarning
+from divest.divergence import _symmetric_gain
 from divest.divergence._symmetric_gain import _transport_factors
 from divest.divergence._symmetric_invariance import moved_sums
 from divest.divergence._symmetric_transport import transport
@@ -350,7 +351,21 @@ def test_rows_saved_for_the_wasserstein_distance_follow_the_curve():
     gain = symmetry_gain(pair(40, 1)[0], TURNS, "wasserstein", random_state=0)
     assert gain.n_rows == 20
     assert 1 < gain.rows_factor_interval()[0] < gain.rows_factor < 20
-    assert symmetry_gain(pair(41, 1)[0], TRIVIAL, "wasserstein", random_state=0).estimate == 1
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_no_symmetry_saves_no_rows_of_the_wasserstein_distance(d):
+    """Whatever the curve looks like, one row does what one row does."""
+    gain = symmetry_gain(np.random.default_rng(0).normal(size=(41, d)), FiniteGroup([np.eye(d)]),
+                         "wasserstein", random_state=0)
+    assert (gain.estimate, gain.rows_factor, gain.rows_factor_log_se) == (1.0, 1.0, 0.0)
+
+
+def test_halves_of_very_many_rows_are_cut(monkeypatch):
+    monkeypatch.setattr(_symmetric_gain, "_MOST", 10)
+    found = [symmetry_gain(pair(n, 1)[0], TURNS, "wasserstein", random_state=0).n_rows
+             for n in (16, 20, 60)]
+    assert found == [8, 10, 10]
 
 
 @pytest.mark.parametrize("measure", ["mmd", "wasserstein"])
@@ -662,6 +677,8 @@ def test_samples_that_are_refused(measure):
          r"constant columns: \[1\]"),
         (lambda P, Q: symmetry_gain(P, SHEAR), ValueError, "must not change distances"),
         (lambda P, Q: symmetry_gain(P, SUBSET, "wasserstein"), ValueError, "must be complete"),
+        (lambda P, Q: symmetry_gain(P, TURNS, "wasserstein", rbf(1.0)), ValueError,
+         "kernel is for measure='mmd'"),
         (lambda P, Q: symmetry_gain(P, TURNS, "kl"), ValueError, "measure must be one of"),
         (lambda P, Q: symmetry_gain(P[:3], TURNS), ValueError, "at least 4 rows, got 3"),
         (lambda P, Q: symmetry_gain(P[:15], TURNS, "wasserstein"), ValueError, "at least 16 rows"),

@@ -1,6 +1,7 @@
 """DivergenceTwoSampleTest: fixed values, exactness, size, power, groups, rows, errors."""
 
 import numpy as np
+import plain
 import pytest
 from joblib import parallel_config
 from numpy.testing import assert_allclose
@@ -207,6 +208,7 @@ def correlated(rng, n=100):
     return rng.multivariate_normal([0, 0], [[1, 0.7], [0.7, 1]], n), rng.normal(size=(n, 2))
 
 
+@pytest.mark.skipif(not plain.COMPILED, reason="simulations need compiled loops")
 def test_power_against_correlation():
     count = rejections(correlated, 40, n_resamples=99)
     assert binomtest(count, 40, 0.85, alternative="less").pvalue > 0.0013  # three sigma

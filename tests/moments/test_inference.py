@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import chi2
 
 from divest.moments._inference import (
+    between,
     default_lags,
     hessian,
     j_statistic,
@@ -116,6 +117,26 @@ def test_hessian_of_a_cubic():
     theta = np.array([0.3, -40.0])
     found = hessian(lambda t: C @ t + t**2, theta)
     np.testing.assert_allclose(found, C + np.diag(2 * theta), rtol=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-7, 1.0, 1e7])
+def test_hessian_in_proportion_to_standard_errors(unit):
+    def gradient(theta):
+        return np.sinh(theta / unit) / unit
+
+    H = hessian(gradient, np.array([0.3 * unit]), np.array([0.05 * unit]))
+    assert H[0, 0] * unit**2 == pytest.approx(np.cosh(0.3), rel=1e-4)
+
+
+def test_no_variance_is_negative_by_rounding(rng):
+    """One variance is zero, but for rounding."""
+    sure = np.array([0.0, 1.0, 1.0])
+    for _ in range(50):
+        root = rng.standard_normal((3, 3))
+        bread = root @ root.T + np.eye(3)
+        V = between(bread, np.outer(bread @ sure, bread @ sure))
+        assert (np.diag(V) >= 0).all()
+        np.testing.assert_allclose(V, np.outer(sure, sure), atol=1e-12)
 
 
 def test_local_rank(rng):

@@ -455,7 +455,7 @@ def test_diagnostics_of_a_good_fit():
     assert list(table["name"]) == [
         "converged", "fallback", "local_identification", "weak_identification", "moments_per_row",
         "effective_sample_size", "negative_weight_share", "overidentification",
-        "start_sensitivity"]
+        "start_sensitivity", "influential_rows"]
     assert table["passed"].all()
 
 

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures
 
@@ -298,6 +299,18 @@ def test_fewer_starting_parameters_than_the_function_reads():
         fit(lambda d, t: two(d, t[:1]) * t[1], [0.0])
 
 
+def test_columns_by_name():
+    with pytest.raises(ValueError, match=r"columns by number \(data.X\[:, 0\]\)"):
+        fit(lambda data, theta: data.X["x"] - theta[0])
+
+
+@pytest.mark.parametrize("answer", [np.nan, None, "low"])
+def test_selection_without_an_answer(answer):
+    model = KernelMethodOfMoments(residual, theta0=[0.0], selection=lambda u, Z: answer, reg=1e-2)
+    with pytest.raises(ValueError, match=r"selection.* must return a finite number"):
+        model.fit(X, Y, Z)
+
+
 def test_tables_in_another_order():
     table = pd.DataFrame(X, columns=["x"])
     model = KernelMethodOfMoments(residual, theta0=[0.0])
@@ -324,6 +337,8 @@ def test_search_that_ran_away():
     with pytest.warns(TrustWarning, match="local_identification"):
         model = fit(flat, [30.0], (shifted,), estimator="gmm", n_starts=1)
     assert model.result_.standard_error[0] > 1e6 * abs(model.params_.iloc[0])
+    row = model.diagnostics_.set_index("name").loc["local_identification"]
+    assert row.value > row.threshold  # the number says so too
 
 
 # ------------------------------------------------------------ parameters
@@ -448,6 +463,28 @@ def test_moment_test_refuses_the_same():
         moment_test(residual, X, Y, theta=[0.0], instruments="kernel")
     with pytest.raises(ValueError, match="NaN in row 0"):
         moment_test(lambda d, t: d.X[:, 0] * np.nan, X, theta=[0.0])
+    with pytest.raises(ValueError, match="theta must"):
+        moment_test(two, X, theta=None)
+    with pytest.raises(ValueError, match="y has the row labels of X in another order"):
+        moment_test(residual, pd.DataFrame(X), pd.Series(Y).iloc[::-1], theta=[0.0])
+
+
+def test_moment_test_where_moments_are_not_finite():
+    def logs(data, theta):
+        return np.column_stack([np.log(theta[0]) - data.X[:, 0],
+                                theta[0] - 1 - np.tanh(data.X[:, 0])])
+
+    model = fit(logs, [1.0], estimator="gmm")
+    with pytest.raises(ValueError, match=r"NaN in row 0 .* at theta = \[-1\]"):
+        model.moment_test([-1.0])
+
+
+def test_moment_test_needs_no_identification():
+    """Two parameters and one moment: the test that its mean is zero."""
+    u = Y - 0.1 - 0.9 * X[:, 0]
+    found = moment_test(lambda d, t: d.y - t[0] - t[1] * d.X[:, 0], X, Y, theta=[0.1, 0.9],
+                        epsilon=1e6)
+    assert found.pvalue == pytest.approx(chi2.sf(60 * u.mean()**2 / u.var(), 1), abs=0.02)
 
 
 def test_no_other_warning_escapes():
@@ -455,3 +492,24 @@ def test_no_other_warning_escapes():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit(lambda d, t: np.column_stack([d.X[:, 0] - t[0], 1 / np.exp(d.X[:, 0] - t[0]) - 1.6]))
+
+
+def test_an_error_that_rests_on_a_few_rows_is_doubtful(rng):
+    """An exponential curve through a line: the last moments are those of the largest x alone."""
+    x = rng.normal(size=(300, 1))
+    y = 1 + x[:, 0] + rng.normal(size=300)
+
+    def residual(data, theta):
+        away = data.y - np.exp(theta[0] + theta[1] * data.X[:, 0])
+        return away[:, None] * data.X[:, :1]**np.arange(3)
+
+    def line(data, theta):
+        return (data.y - theta[0] - theta[1] * data.X[:, 0])[:, None] * data.X**np.arange(2)
+
+    with pytest.warns(TrustWarning, match="influential_rows"):
+        model = KernelMethodOfMoments(residual, theta0=[0.0, 0.0], estimator="gmm").fit(x, y)
+    curve = model.diagnostics_.set_index("name").loc["influential_rows"]
+    model = KernelMethodOfMoments(line, theta0=[0.0, 0.0], estimator="gmm").fit(x, y)
+    straight = model.diagnostics_.set_index("name").loc["influential_rows"]
+    assert curve["value"] < curve["threshold"] == 10
+    assert straight["value"] > 50  # products of normals: 300 E(u^2)^2 / E(u^4) = 33 to 100

@@ -7,7 +7,7 @@ from plain_risk import plain_coefficients, plain_cumulants
 from scipy import stats
 from scipy.special import digamma, polygamma
 
-from divest.sample_complexity import _finite_families, _positive_families
+from divest.sample_complexity import _finite_families, _positive_families, pn_criterion
 from divest.sample_complexity._contractions import cube_factor, exact_coefficients
 from divest.sample_complexity._independent import column_coefficients
 from divest.sample_complexity._positive_families import tails
@@ -124,6 +124,16 @@ def test_poisson_closed_form(rate):
 def test_exponential_closed_form():
     assert_allclose(coefficients(exponential(), np.array([3.0])), [1, 11 / 12, 1 / 12],
                     rtol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+@pytest.mark.parametrize("family", ["exponential", "gamma"])
+@pytest.mark.parametrize("unit", [1e-200, 1e-80, 1e80, 1e200])
+def test_units_of_positive_columns_change_nothing(rng, family, unit):
+    X = rng.gamma(2, size=(60, 2))
+    want, found = pn_criterion(X, family), pn_criterion(X * unit, family)
+    assert_allclose([found.p_star, found.c2, found.c2_se], [want.p_star, want.c2, want.c2_se],
+                    rtol=1e-8)
 
 
 @pytest.mark.parametrize("shares", [[0.1, 0.2, 0.3, 0.4], [0.5, 0.5], [0.05] * 20])

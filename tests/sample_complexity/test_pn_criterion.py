@@ -1,5 +1,6 @@
 """pn_criterion: real tables, laws, draws, weights, decisions, diagnostics."""
 
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -270,6 +271,24 @@ def test_errors_of_the_best_rule():
         kl = np.log(sd) + (1 + mean**2) / (2 * sd**2) - 0.5
         assert (1 - tv) / 2 >= 0.5 - np.sqrt(kl / 8) - 1e-6
         assert (1 - tv) / 2 >= 0.5 - error_gap(kl, "tight") - 1e-6
+
+
+# ------------------------------------------------------------ memory
+@quiet
+@pytest.mark.parametrize("route", ["gaussian", "draws", "multinomial", "poisson"])
+def test_no_array_of_fourth_cumulants_is_built(route, rng):
+    """90 statistics: that array alone would be 525 MB."""
+    if route in ("gaussian", "draws"):
+        X = rng.normal(size=(300, 12))
+    else:
+        X = rng.integers(91, size=500) if route == "multinomial" else rng.poisson(2, (300, 90))
+    draws = rng.normal(size=(400, 12)) if route == "draws" else None
+    tracemalloc.start()
+    result = pn_criterion(X, "gaussian" if draws is not None else route, draws=draws, n_groups=4)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert result.p == 90
+    assert peak < 90**4 * 8 / 5
 
 
 # ------------------------------------------------------------ other models
