@@ -335,11 +335,22 @@ def test_discrete_data():
 
 @pytest.mark.parametrize("n", [2, 3, 5, 12])
 def test_few_rows(n):
+    """With as many parameters as rows there is no interval, not one of length 0."""
     X, y, Z = sample(n)
     model = fit((X, y, Z))
     assert np.isfinite(model.predict(X)).all()
-    assert np.isfinite(model.predict_interval(X)).all(axis=None)
-    assert {"first_stage_F", "moments_per_row"} <= failed(model)
+    band = model.predict_interval(X)[["standard_error", "lower", "upper"]]
+    assert np.isfinite(band).all(axis=None) if n > 3 else band.isna().all(axis=None)
+    assert "moments_per_row" in failed(model)
+    assert (model.diagnostics_["value"].dropna() >= 0).all()
+
+
+@pytest.mark.parametrize(("n", "wanted"), [(20, 5), (100, 7), (300, 27), (1000, 40)])
+def test_features_leave_ten_rows_per_moment(n, wanted):
+    data = sample(n)
+    auto, given = fit(data, alpha=1.0), fit(data, alpha=1.0, n_components=wanted)
+    np.testing.assert_array_equal(auto.coef_, given.coef_)
+    assert ("moments_per_row" in failed(auto)) == (n == 20)
 
 
 def test_under_identified():
@@ -372,6 +383,23 @@ def test_first_stage_is_that_of_a_regression():
     assert value == pytest.approx(wanted, rel=1e-6)
 
 
+def test_instruments_that_move_two_columns_in_one_way_are_doubted(rng):
+    """Each column by itself is well explained; the two are not told apart."""
+    Z, e = rng.normal(size=(1000, 1)), rng.normal(size=(1000, 2))
+    X = Z + 0.5 * e
+    model = fit((X, X.sum(axis=1) + e[:, 0], Z), alpha=1.0)
+    assert "first_stage_F" in failed(model)
+    assert "first_stage_F" not in failed(fit((X[:, :1], X[:, 0] + e[:, 0], Z), alpha=1.0))
+
+
+def test_rows_in_another_order_are_refused():
+    X, y, Z = sample(50)
+    with pytest.raises(ValueError, match="Z has the row labels of X in another order"):
+        fit((pd.DataFrame(X), y, pd.DataFrame(Z)[::-1]))
+    with pytest.raises(ValueError, match="y has the row labels of X in another order"):
+        fit((pd.DataFrame(X), pd.Series(y)[::-1], Z))
+
+
 @pytest.mark.filterwarnings("default::divest.TrustWarning")
 def test_instruments_that_say_nothing_are_doubted():
     X, y, Z = sample(1000)
@@ -396,6 +424,7 @@ def test_smallest_ridge_of_the_path_is_doubted():
     ({"parsimony": 0.9}, "parsimony must be 1 or more, got 0.9"),
     ({"n_knots": -1}, "n_knots must be at least 0, got -1"),
     ({"n_components": 0}, "n_components must be at least 1, got 0"),
+    ({"n_components": "all"}, "n_components must be one of 'auto'; got 'all'"),
     ({"reg": 0}, "reg must lie between 0 and inf, got 0"),
     ({"hsic_multiplier": 0.0}, "hsic_multiplier must lie between 0 and inf, got 0.0"),
 ])

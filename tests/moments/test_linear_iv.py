@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -128,18 +129,58 @@ def test_the_way_to_linearmodels_keeps_errors_and_drops_copies(data):
     assert errors_apart(hac.cov_params_, hac.to_linearmodels().cov) < 1e-8
 
 
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")  # one regressor is left out
 def test_first_stage(data):
-    """Ours is the smallest of linearmodels' Wald statistics, over the number of instruments."""
+    """Of one endogenous regressor ours is linearmodels', over the number of instruments."""
     pytest.importorskip("linearmodels")
+    assert fitted("2sls", data).first_stage()["parameter"].tolist() == ["x2", "x3"]
     for cov_type in ("robust", "unadjusted"):
-        model = fitted("2sls", data, cov_type=cov_type)
+        model = LinearIVRegressor("2sls", cov_type=cov_type).fit(data["X"][:, :3], data["y"],
+                                                                 data["I"])
         frame = model.first_stage()
-        assert frame["parameter"].tolist() == ["x2", "x3"]
+        assert frame["parameter"].tolist() == ["x2"]
         assert list(frame)[1:] == ["r2", "partial_r2", "shea_r2", "statistic", "pvalue",
                                    "distribution"]
-        ours = model.diagnostics_.set_index("name").loc["first_stage_F", "value"]
-        scale = 4 if cov_type == "robust" else 300 / (300 - 7) * (300 - 7) / 300
-        assert ours == pytest.approx(frame["statistic"].min() / scale, rel=1e-8)
+        scale = 4 if cov_type == "robust" else 1
+        assert first_stage(model) == pytest.approx(frame["statistic"].min() / scale, rel=1e-8)
+
+
+def first_stage(model):
+    return model.diagnostics_.set_index("name").loc["first_stage_F", "value"]
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")  # of helping regressions
+def test_first_stage_of_two_regressors_is_that_of_sanderson_and_windmeijer(data):
+    """One less the other, by two-stage least squares, is regressed on the instruments."""
+    E, found = data["E"], []
+    exogenous = np.c_[np.ones(300), data["W"]]
+    for j in (0, 1):
+        two_stage = LinearIVRegressor("2sls").fit(np.c_[data["W"], E[:, 1 - j]], E[:, j],
+                                                  data["I"])
+        rest = E[:, j] - two_stage.predict(np.c_[data["W"], E[:, 1 - j]])
+        short, long = (np.sum((rest - A @ np.linalg.lstsq(A, rest, rcond=None)[0])**2)
+                       for A in (exogenous, np.c_[exogenous, data["Z"]]))
+        found.append((short - long) / 3 / (long / 300))
+    model = fitted("2sls", data, cov_type="unadjusted")
+    assert first_stage(model) == pytest.approx(min(found), rel=1e-8)
+
+
+def test_instruments_that_move_two_regressors_in_one_way_are_weak(rng):
+    """Each by itself is well explained; nothing tells the two apart."""
+    Z, v = rng.normal(size=(1000, 3)), rng.normal(size=(1000, 2))
+    X = Z[:, :1] + v
+    for columns, doubt in (([0], False), ([0, 1], True)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrustWarning)
+            model = LinearIVRegressor("2sls").fit(X[:, columns], X.sum(axis=1) + v[:, 0], Z)
+        assert (first_stage(model) < 10) == doubt
+
+
+def test_a_weak_regressor_is_named(data):
+    """One that was left out of Z by mistake shows as weak."""
+    X = pd.DataFrame(data["X"], columns=["w0", "w1", "x0", "x1"])
+    with pytest.warns(TrustWarning, match=r"first_stage_F.*'w1' is exogenous, put it in Z too"):
+        LinearIVRegressor("2sls").fit(X, data["y"], np.c_[data["W"][:, 0], data["Z"]])
 
 
 def test_first_stage_without_endogenous_regressors(data):
@@ -320,6 +361,7 @@ def test_intervals(data):
     assert (wide["lower"] < narrow["lower"]).all()
     text = model.summary()
     assert "nw errors" in text
+    assert text.endswith(f"p = {model.j_test().pvalue:.4g}")
     assert "x3" in text
 
 
@@ -399,6 +441,10 @@ def test_formula_is_read_as_by_linearmodels(frame, formula):
     ("y + w1 ~ w2", "one column"),
     ("y ~ 1", "no regressor"),
     ("y ~ nothing", "cannot be computed"),
+    ("y ~ 1 + .", "cannot be computed"),
+    ("y ~ w1 | w1 + z1", "must look like"),
+    ("y ~ 1 + w1*e1 + [e1 ~ z1]", "'e1' is in the formula as exogenous and among the endogenous"),
+    ("y ~ 1 + w1 + [e1 ~ z1 + w1]", "among the instruments too"),
 ])
 def test_formula_refuses(frame, formula, message):
     pytest.importorskip("formulaic")
@@ -407,10 +453,94 @@ def test_formula_refuses(frame, formula, message):
 
 
 def test_formula_refuses_gaps(frame):
+    """Also those of categories, which would count as the first one."""
     pytest.importorskip("formulaic")
-    frame.loc[7, "z2"] = np.nan
+    frame["kind"] = np.resize(["a", "b"], len(frame)).astype(object)
+    frame.loc[7, "z2"], frame.loc[8, "kind"] = np.nan, None
     with pytest.raises(ValueError, match="'z2' in row 7"):
         LinearIVRegressor.from_formula("y ~ 1 + [e1 ~ z2]", frame)
+    with pytest.raises(ValueError, match="'kind' in row 8"):
+        LinearIVRegressor.from_formula("y ~ 1 + kind + [e1 ~ z1]", frame)
+    with pytest.raises(ValueError, match=r"np.log\(z1\)"):  # and no RuntimeWarning
+        LinearIVRegressor.from_formula("y ~ 1 + [e1 ~ np.log(z1)]", frame)
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")  # of instruments that are not valid
+def test_formula_predicts_from_the_columns_it_names(frame):
+    """Means and categories are those of the fit; the model may be pickled."""
+    pytest.importorskip("formulaic")
+    frame["kind"] = np.resize(["a", "b", "c"], len(frame))
+    model = LinearIVRegressor.from_formula(
+        "y ~ 1 + kind + center(w1) + [np.exp(e1 / 100) ~ z1 + z2 + z3]", frame, method="2sls")
+    new = frame.iloc[:5].drop(columns=["y", "z1", "z2", "z3"])
+    wanted = model.intercept_ + np.column_stack([
+        new["kind"] == "b", new["kind"] == "c", new["w1"] - frame["w1"].mean(),
+        np.exp(new["e1"] / 100)]) @ model.coef_
+    np.testing.assert_allclose(model.predict(new), wanted, rtol=1e-10)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(new),
+                                  model.predict(new))
+    with pytest.raises(ValueError, match=r"cannot be computed.*'z'"):
+        model.predict(new.assign(kind="z"))
+    plain = LinearIVRegressor.from_formula("y ~ 1 + w1 + [e1 ~ z1]", frame, method="2sls")
+    np.testing.assert_array_equal(plain.predict(frame), plain.predict(frame[["w1", "e1"]]))
+
+
+def test_formula_knows_groups_and_weights_by_name(frame, data):
+    pytest.importorskip("formulaic")
+    frame["club"], frame["many"] = data["groups"], data["weights"]
+    formula = "y ~ 1 + w1 + w2 + [e1 + e2 ~ z1 + z2 + z3 + z4]"
+    model = LinearIVRegressor.from_formula(formula, frame, method="2sls", groups="club",
+                                           sample_weight="many")
+    wanted = fitted("2sls", data, groups=data["groups"], sample_weight=data["weights"])
+    np.testing.assert_allclose(model.cov_params_, wanted.cov_params_, rtol=1e-8)
+    with pytest.raises(ValueError, match="groups='clubs' is no column of data"):
+        LinearIVRegressor.from_formula(formula, frame, groups="clubs")
+    with pytest.raises(TypeError, match=r"data must be a pandas DataFrame.*got ndarray"):
+        LinearIVRegressor.from_formula(formula, frame.to_numpy())
+
+
+def test_a_column_called_like_the_constant_is_refused(frame):
+    pytest.importorskip("formulaic")
+    for name in ("Intercept", "intercept"):
+        with pytest.raises(ValueError, match=f"column named '{name}'"):
+            LinearIVRegressor.from_formula(f"y ~ 1 + {name} + w2", frame.rename(
+                columns={"w1": name}))
+
+
+def test_rows_in_another_order_are_refused(frame):
+    X, Z = frame[["e1"]], frame[["z1", "z2"]]
+    for fit in ({"y": frame["y"][::-1]}, {"Z": Z[::-1]}, {"sample_weight": frame["w2"][::-1]}):
+        name = next(iter(fit))
+        with pytest.raises(ValueError, match=f"{name} has the row labels of X in another order"):
+            LinearIVRegressor("2sls").fit(**{"X": X, "y": frame["y"], "Z": Z} | fit)
+
+
+def test_few_groups(data):
+    """No J test and no S set with so few, and errors that are doubted."""
+    groups = np.arange(300) % 5
+    with pytest.warns(TrustWarning, match="few_groups = 5"):
+        model = fitted("2sls", data, groups=groups)
+    assert np.isnan(model.j_test().pvalue)
+    assert "no more groups than instruments" in model.j_test().method
+    with pytest.raises(ValueError, match=r"more groups than instruments.*5 groups and 7"):
+        model.confidence_set("x2")
+
+
+def test_as_many_rows_as_coefficients_leave_no_errors():
+    with pytest.warns(TrustWarning, match="moments_per_row"):
+        model = LinearIVRegressor("2sls").fit([[1.0], [2.0]], [3.0, 5.0])
+    np.testing.assert_allclose(model.params_, [1.0, 2.0])
+    assert model.result_.to_frame()[["standard_error", "pvalue"]].isna().all(axis=None)
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+def test_s_sets_of_a_model_that_is_not_identified(rng):
+    Z, v = rng.normal(size=(1000, 1)), rng.normal(size=(1000, 2))
+    X = Z + v
+    model = LinearIVRegressor("2sls").fit(X, X.sum(axis=1) + v[:, 0], np.c_[Z, 2 * Z, Z + 1])
+    frame = model.conf_int(method="s")
+    assert len(frame) == 3
+    assert np.isinf(frame[["lower", "upper"]]).all(axis=None)
 
 
 # -------------------------------------------------------------------------------------- bad input
