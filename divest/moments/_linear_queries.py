@@ -12,7 +12,7 @@ from divest._results import HypothesisResult, _level
 from divest._validation import check_option, check_rows
 from divest.moments import _classical
 from divest.moments._formula import FormulaColumns
-from divest.moments._inference import default_lags, wald
+from divest.moments._inference import default_lags
 from divest.moments._linear_iv import (
     Errors,
     LinearOutcome,
@@ -21,21 +21,25 @@ from divest.moments._linear_iv import (
     inside_span,
 )
 from divest.moments._linear_sets import CoefficientTest, coefficient_set
-from divest.moments._results import ConfidenceSet, MomentEstimate, analytic_test
+from divest.moments._queries import (
+    Hull,
+    ParameterQueries,
+    check_groups_suffice,
+    hull_frame,
+    interval_with,
+)
+from divest.moments._results import ConfidenceSet, analytic_test
 
 
-class LinearQueries:
+class LinearQueries(ParameterQueries):
     """Predictions, intervals, sets and tests; `fit` is in the estimator."""
 
     method: str
     max_lags: int | None
     max_iter: int
-    params_: pd.Series
-    cov_params_: pd.DataFrame
     coef_: np.ndarray
     intercept_: float
     feature_names_in_: np.ndarray
-    result_: MomentEstimate
     _rows: Rows
     _formula: FormulaColumns | None
     _F: np.ndarray  # orthonormal instruments
@@ -76,29 +80,31 @@ class LinearQueries:
         Returns
         -------
         DataFrame
-            Columns parameter, lower, upper. With "s" a parameter has a row for each piece of its
-            set, infinite where a piece has no end, and none where the set is empty.
+            One row per parameter: parameter, lower, upper. With "s" an end is infinite where the
+            set has none, and both are NaN for an empty set.
 
         Raises
         ------
         ValueError
             For "nw" where there is no such covariance.
+
+        Warns
+        -----
+        TrustWarning
+            When an S set is empty, or falls into pieces, of which the interval holds all.
         """
         check_is_fitted(self)
         check_option("method", method, ("wald", "nw", "s"))
         if method == "s":
-            pieces = [(name, *piece) for name in self.params_.index
-                      for piece in self.confidence_set(name, level).intervals]
-            return pd.DataFrame(pieces, columns=["parameter", "lower", "upper"])
+            names = self.params_.index.tolist()
+            return hull_frame(names, [_hull(self.confidence_set(n, level)) for n in names])
         if method == "wald":
             return self.result_.confidence_interval(level)
         if self._outcome.many_weak is None:
             raise ValueError("method='nw' needs an estimate by 'cue', 'el', 'et' or 'kmm' with "
                              "more instruments than regressors, at a point where the objective is "
                              "convex; use method='s'.")
-        return MomentEstimate(self.params_.index.tolist(), self.params_.to_numpy(),
-                              self._outcome.many_weak, self.result_.method,
-                              len(self._rows.y)).confidence_interval(level)
+        return interval_with(self.result_, self._outcome.many_weak, level)
 
     def confidence_set(self, parameter: str, level: float = 0.95) -> ConfidenceSet:
         """Values of one parameter that the S test of Stock and Wright does not reject.
@@ -125,10 +131,8 @@ class LinearQueries:
             When `parameter` is none, or there are no more groups than instruments.
         """
         check_is_fitted(self)
-        groups, q = self._errors.n_groups, self._F.shape[1]
-        if groups is not None and groups <= q:
-            raise ValueError(f"S sets need more groups than instruments (constants counted), got "
-                             f"{groups} groups and {q} instruments.")
+        check_groups_suffice(self._errors.n_groups, self._F.shape[1],
+                             "instruments (constants counted)")
         rows, level = self._rows, _level(level)
         j = rows.names.index(check_option("parameter", parameter, rows.names))
         test = CoefficientTest(rows.y, rows.X[:, j], np.delete(rows.X, j, axis=1), self._F, rows.w,
@@ -148,45 +152,6 @@ class LinearQueries:
         statistic, pvalue, _, note = self._outcome.j
         return analytic_test(statistic, pvalue, f"J test, {note}",
                              "all instruments are uncorrelated with the error")
-
-    def wald_test(self, R: Any, r: Any = 0.0) -> HypothesisResult:
-        """Test of ``R params = r``.
-
-        Parameters
-        ----------
-        R : array-like of shape (k, number of parameters)
-            One row per restriction, in the order of `params_`.
-        r : float or array-like of shape (k,), default 0.0
-            Right-hand sides.
-
-        Returns
-        -------
-        HypothesisResult
-            Chi-square test with k degrees of freedom.
-
-        Raises
-        ------
-        ValueError
-            When shapes do not fit or restrictions are not independent.
-        """
-        check_is_fitted(self)
-        statistic, pvalue, df = wald(self.params_.to_numpy(), self.cov_params_.to_numpy(), R, r)
-        return analytic_test(statistic, pvalue, f"Wald test, chi-square with {df} degrees of "
-                             "freedom", "R params = r")
-
-    def summary(self) -> str:
-        """The estimates as a text table, and the J test.
-
-        Returns
-        -------
-        str
-            Text to print.
-        """
-        check_is_fitted(self)
-        J = self.j_test()
-        text = self.result_.summary()
-        return text if np.isnan(J.pvalue) else (f"{text}\n{J.method}: {J.statistic:.4g}, "
-                                                f"p = {J.pvalue:.4g}")
 
     def to_linearmodels(self) -> Any:
         """The same model fitted by linearmodels, for its classical tests and tables.
@@ -238,3 +203,11 @@ class LinearQueries:
             raise ValueError("no regressor is endogenous: the instruments give every column of X "
                              "exactly, so there is no first stage.")
         return _classical.first_stage_frame(results)
+
+
+def _hull(found: ConfidenceSet) -> Hull:
+    """From the first to the last piece; NaN where there is none."""
+    pieces = found.intervals
+    if not pieces:
+        return Hull(np.nan, np.nan, 0)
+    return Hull(pieces[0].lower, pieces[-1].upper, len(pieces))

@@ -68,8 +68,11 @@ def _vertex(x: float, w: np.ndarray) -> float:
     from scipy.optimize import brentq
 
     low, high = -len(w) / (2 * x), 0.5 - 0.5 / x
+    def excess(t: float) -> float:
+        return float((w / (1 - 2 * w * t)).sum() - x)
+
     saddle = high
-    if len(w) > 1 and low < high:
-        saddle = brentq(lambda t: (w / (1 - 2 * w * t)).sum() - x, low, high)
+    if len(w) > 1 and low < high and excess(high) > 0:
+        saddle = brentq(excess, low, high) if excess(low) < 0 else low
     nearest = min(1 / np.sqrt(2 * w @ w), 0.25)
     return nearest if abs(saddle) < nearest else saddle

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from divest._results import HypothesisResult, TrustWarning, _level, _levels_to_caller
+from divest._results import HypothesisResult, _level
 from divest._validation import check_option, check_rows, check_sample
 from divest.moments._fit_moments import MomentFit
-from divest.moments._inference import wald
 from divest.moments._instruments import features_of
 from divest.moments._moment_function import MomentFunction, refuse_gaps
 from divest.moments._moment_inference import FitInference
 from divest.moments._moment_inputs import check_data, check_theta, check_weights
-from divest.moments._results import ConfidenceSet, MomentEstimate, analytic_test
+from divest.moments._queries import (
+    ParameterQueries,
+    check_groups_suffice,
+    hull_frame,
+    interval_with,
+)
+from divest.moments._results import ConfidenceSet, analytic_test
 from divest.moments._robust_sets import ProjectedTest, projected_hull
 from divest.moments._set_grid import set_grid
 
@@ -25,11 +29,9 @@ INTERVALS = ("wald", "nw", "s", "lr")
 LR_REG = 1e-3  # likelihood-ratio sets are not for larger ridges
 
 
-class MomentQueries:
+class MomentQueries(ParameterQueries):
     """Questions to a fitted `KernelMethodOfMoments`."""
 
-    result_: MomentEstimate
-    params_: pd.Series
     _fitted: MomentFit
     _inference: FitInference
     _psi: MomentFunction
@@ -49,32 +51,7 @@ class MomentQueries:
         self._queried()
         statistic, pvalue, _, note = self._inference.j
         return analytic_test(statistic, pvalue, f"J test ({note})",
-                                 "all moments are zero at some parameters")
-
-    def wald_test(self, R: Any, r: Any = 0.0) -> HypothesisResult:
-        """Test of linear restrictions ``R theta = r``.
-
-        Parameters
-        ----------
-        R : array-like of shape (k, p) or (p,)
-            Restrictions, one per row.
-        r : float or array-like of shape (k,), default 0
-            Their right-hand side.
-
-        Returns
-        -------
-        HypothesisResult
-            Statistic and p-value, chi-square with k degrees of freedom.
-
-        Raises
-        ------
-        ValueError
-            When `R` has not one column per parameter, or its rows are not independent.
-        """
-        fit = self._queried()
-        statistic, pvalue, k = wald(fit.theta, self._inference.cov, R, r)
-        null = f"{k} linear restriction{'s' if k > 1 else ''} on the parameters"
-        return analytic_test(statistic, pvalue, f"Wald test ({self._inference.used})", null)
+                             "all moments are zero at some parameters")
 
     def moment_test(self, theta: Any) -> HypothesisResult:
         """Test that the moments are zero at given parameters (S test); needs no identification.
@@ -96,12 +73,12 @@ class MomentQueries:
             reference draws.
         """
         fit = self._queried()
-        self._refuse_draws()
+        self._check_robust()
         theta = check_theta(theta, len(fit.theta))
         refuse_gaps(self._psi(theta), "moment_function", theta)
         statistic, pvalue, _ = self._inference.s_test(theta)
         return analytic_test(statistic, pvalue, "S test of moments at given parameters",
-                                 "all moments are zero at these parameters")
+                             "all moments are zero at these parameters")
 
     def conf_int(self, level: float = 0.95, method: str = "wald") -> pd.DataFrame:
         """Confidence interval of each parameter.
@@ -146,15 +123,12 @@ class MomentQueries:
             return self.result_.confidence_interval(level)
         if method == "nw":
             return self._nw_interval(level)
-        self._refuse_draws()
+        self._check_robust()
         if method == "lr":
             self._check_lr(fit)
         hulls = [projected_hull(ProjectedTest(self._inference, j, method), _level(level))
                  for j in range(len(fit.theta))]
-        names = list(self.params_.index)
-        self._tell_pieces(names, [hull.n_pieces for hull in hulls])
-        return pd.DataFrame({"parameter": names, "lower": [hull.lower for hull in hulls],
-                             "upper": [hull.upper for hull in hulls]})
+        return hull_frame(list(self.params_.index), hulls)
 
     def confidence_set(self, level: float = 0.95, grid: Any = None) -> ConfidenceSet:
         """The parameters that the S test does not reject, on a grid.
@@ -178,7 +152,7 @@ class MomentQueries:
             When the grid does not hold the parameters, or is missing for more than two.
         """
         fit = self._queried()
-        self._refuse_draws()
+        self._check_robust()
         points = set_grid(grid, fit.theta, self._inference.cov, list(self.params_.index))
         found, dual = [], None
         for theta in points.to_numpy(float):
@@ -247,25 +221,15 @@ class MomentQueries:
         data = check_data(check_rows(self, X, reset=False), y, Z)
         return self._psi.on(data)(fit.theta) / fit.data.scale
 
-    def summary(self) -> str:
-        """Estimates, intervals and doubts as a text table.
-
-        Returns
-        -------
-        str
-            Text to print; `result_.to_frame()` has the same numbers.
-        """
-        self._queried()
-        J = self.j_test()
-        return f"{self.result_.summary()}\n{J.method}: {J.statistic:.4g}, p = {J.pvalue:.4g}"
-
     # ------------------------------------------------------------ what they share
     def _queried(self) -> MomentFit:
         """The fit, which must be there."""
         check_is_fitted(self)
         return self._fitted
 
-    def _refuse_draws(self) -> None:
+    def _check_robust(self) -> None:
+        """Refuse what tests at given parameters cannot have."""
+        check_groups_suffice(self._inference.n_groups, self._fitted.data.n_moments, "moments")
         if self._fitted.problem.n_rows != self._fitted.n:
             raise ValueError("robust sets and tests at given parameters are not available with "
                              f"n_reference={self._fitted.problem.n_rows - self._fitted.n}: their "
@@ -287,9 +251,7 @@ class MomentQueries:
             raise ValueError("method='nw' needs a profile estimate ('kmm', 'fgel', 'cue', 'el', "
                              "'et', no fallback) at which the objective is convex; use 'wald' or "
                              "'s'.")
-        result = self.result_
-        return MomentEstimate(result.names, result.estimate, V, result.method,
-                              result.n_samples).confidence_interval(level)
+        return interval_with(self.result_, V, level)
 
     def _instruments_of(self, Z: Any) -> np.ndarray:
         """Checked instruments with as many columns as in `fit`."""
@@ -299,14 +261,3 @@ class MomentQueries:
             raise ValueError(f"Z must have the {fitted.shape[1]} columns of the fit, got "
                              f"{Z.shape[1]}.")
         return Z
-
-    @staticmethod
-    def _tell_pieces(names: list[str], pieces: list[int]) -> None:
-        """Warn of sets that are empty or fall into pieces."""
-        told = [f"{name}: the set is empty, every value looked at is rejected"
-                for name, count in zip(names, pieces, strict=True) if not count]
-        told += [f"{name}: the set falls into {count} pieces or more, all within the interval; "
-                 "confidence_set shows them"
-                 for name, count in zip(names, pieces, strict=True) if count > 1]
-        if told:
-            warnings.warn("; ".join(told), TrustWarning, stacklevel=_levels_to_caller())

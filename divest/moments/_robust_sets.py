@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from scipy.special import chdtrc
 
 from divest.moments._moment_inference import FitInference
 from divest.moments._profile import minimise_profile, profile_value
+from divest.moments._queries import Hull
 
 FURTHEST = 1000.0  # standard errors from the estimate that are looked at
 POINTS, POINTS_PROJECTED = 48, 12  # on each side of it, of one parameter, and of several
 END_TOLERANCE = 1e-6  # standard errors, of the ends of intervals
 LOOSE = 1e-4  # standard errors, of the search over the other parameters
-
-
-class Hull(NamedTuple):
-    """The smallest interval around a set, and how many pieces were seen."""
-
-    lower: float
-    upper: float
-    n_pieces: int
 
 
 @dataclass

@@ -68,3 +68,13 @@ def test_edges():
     assert mixture_sf(1e4, [1, 0.5]) == pytest.approx(0, abs=1e-300)
     with pytest.raises(ValueError, match="0 or more"):
         mixture_sf(1, [1, -0.5])
+
+
+@pytest.mark.parametrize(("x", "weights"), [
+    (3.5416533672425996e-27, [1.40850706e-40, 1.17891001e-30]),
+    (2.5800277266485987e-45, [5.12565193e-28, 2.24873716e-28]),
+])
+def test_sizes_of_rounding_are_no_error(x, weights):
+    """The saddle point is at an end of where it is looked for, up to rounding."""
+    top = max(weights)
+    assert chi2.sf(x / top, 1) * (1 - 1e-6) <= mixture_sf(x, weights) <= 1

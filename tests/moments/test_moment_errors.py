@@ -513,3 +513,15 @@ def test_an_error_that_rests_on_a_few_rows_is_doubtful(rng):
     straight = model.diagnostics_.set_index("name").loc["influential_rows"]
     assert curve["value"] < curve["threshold"] == 10
     assert straight["value"] > 50  # products of normals: 300 E(u^2)^2 / E(u^4) = 33 to 100
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+def test_sets_need_more_groups_than_moments(rng):
+    rows = rng.normal(size=(60, 1))
+    model = KernelMethodOfMoments(lambda data, theta: (data.X - theta)**np.arange(1, 6, 2),
+                                  theta0=[0.0], cov_type="cluster")
+    model.fit(rows, groups=np.repeat([0, 1, 2], 20))
+    for ask in (lambda: model.moment_test([0.0]), lambda: model.conf_int(method="s"),
+                model.confidence_set):
+        with pytest.raises(ValueError, match="S sets need more groups than moments, got 3 groups"):
+            ask()
