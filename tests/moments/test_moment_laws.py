@@ -5,8 +5,10 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.version import Version
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -164,6 +166,8 @@ def test_clone_and_pickle():
 
 
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+@pytest.mark.skipif(Version(sklearn.__version__) < Version("1.7"),
+                    reason="a Pipeline in a search does not route what score asks for")
 def test_instruments_travel_through_a_pipeline_and_a_grid():
     x, y, Z = simulated()
     with config_context(enable_metadata_routing=True):
