@@ -1,0 +1,117 @@
+"""The pages of the user guide: they explain every diagnostic, and their code runs."""
+
+import ast
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+import divest
+from divest.datasets import load_penguins
+
+PACKAGE = Path(divest.__file__).parent
+PAGES = PACKAGE.parent / "docs" / "user_guide"
+EXPLAINED = {  # the files whose diagnostics a page has to name
+    "divergence": ["divergence/*.py"],
+    "goodness_of_fit": ["goodness_of_fit/*.py"],
+    "density": ["density/*.py"],
+    "compare": ["comparison/*.py"],
+    "sample_size": ["sample_complexity/*.py", "divergence/*symmetric*.py"],
+    "moments": ["moments/*.py"],
+}
+CODE = re.compile(r"^\.\. code-block:: python\n\n((?:   .*\n|\n)+)", flags=re.M)
+
+
+def text(page):
+    return (PAGES / f"{page}.rst").read_text("utf-8")
+
+
+def names(file):
+    """First arguments of all calls of Diagnostic."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Diagnostic":
+            if isinstance(node.args[0], ast.Constant):
+                yield node.args[0].value
+
+
+def diagnostics(page):
+    files = {file for pattern in EXPLAINED[page] for file in PACKAGE.glob(pattern)}
+    if page == "divergence":  # symmetric measures stand on the page about sample sizes
+        files -= set(PACKAGE.glob("divergence/*symmetric*.py"))
+    return sorted({name for file in files for name in names(file)})
+
+
+@pytest.mark.parametrize(("page", "some"), [
+    ("divergence", {"saturated_share", "plug_in_upper"}),
+    ("goodness_of_fit", {"dominating_row", "wild_null"}),
+    ("density", {"condensed_share"}),
+    ("sample_size", {"null_scale", "extrapolation", "fit_risk", "forward_finite"}),
+    ("moments", {"first_stage_F", "weak_identification", "edge_of_path", "few_groups"}),
+])
+def test_diagnostics_are_found(page, some):
+    assert some <= set(diagnostics(page))
+
+
+@pytest.mark.parametrize(("page", "name"), [(page, n) for page in EXPLAINED
+                                            for n in diagnostics(page)])
+def test_page_explains(page, name):
+    assert f"``{name}``" in text(page)
+
+
+def run(page, **given):
+    """The code of a page, one block after another."""
+    blocks = CODE.findall(text(page))
+    assert blocks
+    for block in blocks:
+        exec(dedent(block), given)
+    return given
+
+
+@pytest.fixture
+def figures():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    yield
+    pyplot.close("all")
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+@pytest.mark.parametrize("page", ["divergence", "density"])
+def test_code_runs(page, figures):
+    run(page)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+def test_code_of_goodness_of_fit_runs(figures):
+    run("goodness_of_fit")
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+def test_code_of_compare_runs(capsys):
+    penguins = load_penguins().select_dtypes("number").dropna()
+    found = run("compare", reference=penguins.iloc[::4], current=penguins.iloc[1::4])
+    assert found["result"].summary() in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+def test_code_of_sample_size_gives_the_numbers_it_shows(figures, capsys):
+    run("sample_size")
+    printed = re.findall(r"-?\d+\.\d+", capsys.readouterr().out)
+    shown = [number for block in CODE.findall(text("sample_size"))
+             for comment in re.findall(r"#(.*)", block)
+             for number in re.findall(r"\d+\.\d+", comment)]
+    assert {"2.5", "0.159"} <= set(shown)
+    for number in shown:
+        digits = len(number.split(".")[1])
+        assert any(f"{float(p):.{digits}f}" == number for p in printed), number
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+def test_code_of_moments_runs(figures, capsys):
+    pytest.importorskip("linearmodels")
+    pytest.importorskip("formulaic")
+    found = run("moments")
+    assert "center" in capsys.readouterr().out
+    assert {"slope", "constant"} == set(found["start"])
+    assert found["found"].unbounded or not found["found"].empty
