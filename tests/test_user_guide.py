@@ -30,9 +30,9 @@ def text(page):
 def names(file):
     """First arguments of all calls of Diagnostic."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Diagnostic":
-            if isinstance(node.args[0], ast.Constant):
-                yield node.args[0].value
+        if (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Diagnostic"
+                and isinstance(node.args[0], ast.Constant)):
+            yield node.args[0].value
 
 
 def diagnostics(page):
