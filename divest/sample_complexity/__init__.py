@@ -1,6 +1,7 @@
 """Is the sample large enough?"""
 
 from divest.sample_complexity._expert_mixture import ExpertMixture
+from divest.sample_complexity._power_result import PowerResult
 from divest.sample_complexity.families import (
     ExponentialFamily,
     bernoulli,
@@ -24,7 +25,6 @@ from divest.sample_complexity.pn_criterion import (
     required_sample_size,
 )
 from divest.sample_complexity.power import (
-    PowerResult,
     pilot_sampler,
     power_curve,
     sample_size_for_power,
