@@ -1,5 +1,8 @@
 """How far apart are two distributions, and is there enough data to say so?"""
 
+import typing as _typing
+from importlib import import_module as _import_module
+
 from divest._results import (
     ConvergenceWarning,
     Diagnostic,
@@ -33,19 +36,33 @@ from divest.goodness_of_fit import (
     fit_report,
     kernel_stein_test,
 )
-from divest.moments import (
-    KernelIVRegressor,
-    KernelMethodOfMoments,
-    LinearIVRegressor,
-    moment_test,
-)
-from divest.sample_complexity import (
-    MixtureOfExperts,
-    PNCriterion,
-    pn_criterion,
-    sample_size_for_power,
-    sample_size_report,
-)
+
+if _typing.TYPE_CHECKING:  # loaded when first asked for, so that importing divest stays cheap
+    from divest.moments import (
+        KernelIVRegressor,
+        KernelMethodOfMoments,
+        LinearIVRegressor,
+        moment_test,
+    )
+    from divest.sample_complexity import (
+        MixtureOfExperts,
+        PNCriterion,
+        pn_criterion,
+        sample_size_for_power,
+        sample_size_report,
+    )
+
+_LATER = {
+    "KernelIVRegressor": "divest.moments",
+    "KernelMethodOfMoments": "divest.moments",
+    "LinearIVRegressor": "divest.moments",
+    "MixtureOfExperts": "divest.sample_complexity",
+    "PNCriterion": "divest.sample_complexity",
+    "moment_test": "divest.moments",
+    "pn_criterion": "divest.sample_complexity",
+    "sample_size_for_power": "divest.sample_complexity",
+    "sample_size_report": "divest.sample_complexity",
+}
 
 __all__ = [
     "AggregatedSteinTest",
@@ -86,3 +103,15 @@ __all__ = [
 ]
 
 __version__ = "0.1.0.dev0"
+
+
+def __getattr__(name: str) -> _typing.Any:
+    """Load the folder that a name of `_LATER` is from."""
+    if name in _LATER:
+        return getattr(_import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All names, also those not loaded yet."""
+    return sorted({*globals(), *__all__})

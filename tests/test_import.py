@@ -30,6 +30,18 @@ def test_heavy_packages_wait_for_their_first_use():
     assert not set(LATE) & set(loaded)
 
 
+def test_folders_that_wait_are_loaded_by_their_names():
+    loaded = run("import sys, divest; print(*sys.modules)").split()
+    assert "divest.divergence" in loaded
+    assert not {"divest.moments", "divest.sample_complexity"} & set(loaded)
+    code = "import divest; print(set(divest.__all__) <= set(dir(divest)), divest.pn_criterion)"
+    assert run(code).startswith("True <function pn_criterion")
+    everything = "from divest import *; print(KernelMethodOfMoments.__name__, compare.__name__)"
+    assert run(everything).split() == ["KernelMethodOfMoments", "compare"]
+    with pytest.raises(AttributeError, match="module 'divest' has no attribute 'nothing'"):
+        _ = divest.nothing
+
+
 @pytest.mark.slow
 def test_import_costs_a_tenth_more_than_what_it_stands_on():
     """Processor time of what divest adds in the same process; the best of 7 turns each."""

@@ -11,7 +11,6 @@ import numpy as np
 from divest._results import Diagnostic, EstimateResult
 from divest._validation import check_counts, check_number
 from divest.generators import Generator, PowerIntegral, Sign, resolve_generator
-from divest.sample_complexity import kl_threshold
 
 NEAR_NULL = 0.01
 
@@ -166,6 +165,8 @@ def f_divergence(P: Any, Q: Any, divergence: str | Generator = "kl", *, smoothin
     (0.00204, 0.00123)
     """
     from scipy.stats import chi2
+
+    from divest.sample_complexity import kl_threshold  # at the first use: importing stays cheap
 
     generator = resolve_generator(divergence)
     check_number("smoothing", smoothing, 0.0)

@@ -31,7 +31,6 @@ from divest.goodness_of_fit._stein_test import (
 from divest.goodness_of_fit._verdict import SINGULAR, distinct_values, repeated_rows
 from divest.goodness_of_fit.models import as_score_model, check_score
 from divest.kernels import Kernel, resolve_kernel
-from divest.sample_complexity import kl_threshold
 
 INDEPENDENCE = "thin the chain, or shuffle rows that are only sorted"
 FAILURES = 0.05  # share of the samples drawn that may fail to be fitted
@@ -330,6 +329,8 @@ class CompositeSteinTest(WitnessMixin, SteinTest):
 
 def _fit_risk(n_parameters: int, n: int) -> Diagnostic:
     """How far the fitted model is from the best of its family, which the p-value allows for."""
+    from divest.sample_complexity import kl_threshold  # at the first use: importing stays cheap
+
     return Diagnostic("fit_risk", n_parameters / (2.0 * n), kl_threshold(0.05), True,
                       "divergence of the fitted model from the best of the family, to first order; "
                       "above the threshold one new row can tell them apart: the p-value allows for "
