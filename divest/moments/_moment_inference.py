@@ -21,6 +21,7 @@ from divest.moments._inference import (
 )
 from divest.moments._problem import MomentProblem
 from divest.moments._profile import profile_gradient, profile_value
+from divest.moments._shared_diagnostics import inflation
 
 PILED, SPREAD_OUT = 0.5, 0.9  # effective rows, as a share of the rows
 COV_TYPES = ("auto", "robust", "cluster", "hac", "nw")
@@ -117,10 +118,7 @@ class FitInference:
     @property
     def inflation(self) -> float:
         """Largest ratio of Newey-Windmeijer to sandwich standard errors; NaN without the former."""
-        if self.nw is None:
-            return np.nan
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return float(np.sqrt(np.diag(self.nw) / np.diag(self.robust)).max())
+        return inflation(self.robust, self.nw)
 
     def s_test(self, theta: np.ndarray, start: np.ndarray | None = None
                ) -> tuple[float, float, np.ndarray]:

@@ -16,14 +16,13 @@ from divest.moments._moment_inputs import check_order
 from divest.moments._penalised import LinearMoments, Penalised, rank
 from divest.moments._ridge_path import RIDGES, folds, ridge_path
 from divest.moments._selection import InstrumentPairs, largest_within
+from divest.moments._shared_diagnostics import WEAKEST_FIRST_STAGE, moments_per_row
 from divest.moments._spline_basis import FreeLineBasis, HingeBasis, Standardizer
 
 __all__ = ["KernelIVRegressor"]
 
 ROUGH = 0.1  # over n: the ridge of the curve from which intervals come
-MOST_MOMENTS_PER_ROW = 0.1
 MOST_FEATURES, LEAST_FEATURES = 40, 5
-WEAKEST_FIRST_STAGE = 10.0
 
 
 class KernelIVRegressor(RegressorMixin, BaseEstimator):
@@ -321,10 +320,7 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
                        bool(strength >= WEAKEST_FIRST_STAGE),
                        "the instruments say little about a column of X for their number: find "
                        "stronger ones, more rows, or lower n_components"),
-            Diagnostic("moments_per_row", q / n, MOST_MOMENTS_PER_ROW,
-                       q / n <= MOST_MOMENTS_PER_ROW,
-                       "many moments for the rows pull the curve towards ordinary regression: "
-                       "lower n_components"),
+            moments_per_row(q, n),
             Diagnostic("edge_of_path", self.alpha_, float(RIDGES[0]), not lowest,
                        "the smallest ridge of the path was chosen; a rougher curve may fit better: "
                        "raise n_knots or give a smaller alpha"),

@@ -375,14 +375,10 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
         identified = outcome.rank == len(rows.names)
         if weakest is not None and identified:
             found.append(verdicts.strength(weakest[0], rows.names[weakest[1]]))
-        if self._errors.n_groups is not None:
-            found.append(verdicts.few_groups(self._errors.n_groups, system.F.shape[1]))
-        if fit.dual is not None and identified:
-            found.append(verdicts.inflation(outcome.robust, outcome.many_weak))
         if rows.given:
             found.append(verdicts.collinear(dropped))
-        if not np.isnan(outcome.j[1]):
-            found.append(verdicts.overidentification(outcome.j[1]))
+        found += verdicts.outcome_diagnostics(outcome, self._errors.n_groups, system.F.shape[1],
+                                              fit.dual is not None and identified)
         title = f"{type(self).__name__} ({self.method}, {self.cov_type_} errors)"
         self.result_ = MomentEstimate(rows.names, outcome.theta.copy(),
                                       self.cov_params_.to_numpy().copy(), title, len(rows.y),
