@@ -9,11 +9,14 @@ from benchmarks import (
     moments,
     neighbors,
     sample_complexity,
+    sequences,
+    unnormalized,
 )
 
 FAMILIES = {"neighbors": neighbors, "divergence": divergence,
             "goodness_of_fit": goodness_of_fit, "density": density,
-            "sample_complexity": sample_complexity, "moments": moments}
+            "sample_complexity": sample_complexity, "moments": moments,
+            "sequences": sequences, "unnormalized": unnormalized}
 
 
 def main(arguments=None):

@@ -3,19 +3,15 @@
 Run ``python docs/measure_goodness_of_fit.py`` (about ten minutes on two cores). Seeds are fixed.
 """
 
-import csv
-import warnings
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from _measuring import share, write
 from scipy import stats
-from threadpoolctl import threadpool_limits
 
 from divest import AggregatedSteinTest, CompositeSteinTest, FiniteSetSteinTest, KernelSteinTest
 
 FILE = Path(__file__).parent / "user_guide" / "measured_goodness_of_fit.csv"
-COLUMNS = ["quantity", "sample", "test", "repetitions", "measured", "standard error"]
 NORMAL = stats.norm()
 
 
@@ -81,24 +77,9 @@ def composite(**options):
     return lambda: CompositeSteinTest(stats.norm, n_resamples=99, **options)
 
 
-def one(make, draw, seed):
-    with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore")
-        X = draw(np.random.default_rng([seed, 7]))
-        test = make()
-        if hasattr(test, "fit"):
-            return test.set_params(random_state=seed).fit(X).pvalue_ <= 0.05
-        return test(X[:, 0]).pvalue <= 0.05
-
-
-def share(quantity, sample, name, make, draw, repetitions):
-    """One row: how often the test rejects at the level of 5 %."""
-    found = np.mean(Parallel(n_jobs=2)(
-        delayed(one)(make, draw, seed) for seed in range(repetitions)))
-    expected = 0.05 if quantity == "size" else found
-    error = np.sqrt(expected * (1 - expected) / repetitions)
-    print(quantity, sample, name, f"{found:.3f}", flush=True)
-    return [quantity, sample, name, repetitions, f"{found:.3f}", f"{error:.3f}"]
+def of_column(test, *parameters):
+    """A test of scipy on the one column."""
+    return lambda: lambda X, seed: test(X[:, 0], *parameters).pvalue
 
 
 def sizes():
@@ -138,8 +119,8 @@ def powers():
         "FiniteSetSteinTest": lambda: FiniteSetSteinTest(StandardNormal()),
         "AggregatedSteinTest, ksdagg": lambda: AggregatedSteinTest(
             StandardNormal(), method="ksdagg", n_resamples=199),
-        "Kolmogorov-Smirnov (scipy)": lambda: lambda x: stats.kstest(x, "norm"),
-        "Cramer-von Mises (scipy)": lambda: lambda x: stats.cramervonmises(x, "norm")}
+        "Kolmogorov-Smirnov (scipy)": of_column(stats.kstest, "norm"),
+        "Cramer-von Mises (scipy)": of_column(stats.cramervonmises, "norm")}
     samples = {"Laplace, variance 1, n = 200": laplace(200),
                "t with 5 degrees, variance 1, n = 500": student(500),
                "mean 0.2, n = 200": normal(200, shift=0.2),
@@ -161,10 +142,9 @@ def powers():
             yield (f"{sample}, n = 100, normal with parameters estimated",
                    f"CompositeSteinTest, null={null!r}", composite(null=null), draw, 100)
         yield (f"{sample}, n = 100, normal with parameters estimated", "Shapiro-Wilk (scipy)",
-               lambda: stats.shapiro, draw, 100)
+               of_column(stats.shapiro), draw, 100)
 
 
 if __name__ == "__main__":
-    rows = [share("size", *row) for row in sizes()] + [share("power", *row) for row in powers()]
-    with FILE.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    write(FILE, [share("size", *row) for row in sizes()]
+          + [share("power", *row) for row in powers()])

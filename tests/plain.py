@@ -394,3 +394,70 @@ def _with_images(queries, rows, factor, edges):
 
 
 DENSITY_TWINS = {"kernel_sums": fill_kernel_sums}
+
+
+# ------------------------------------------------------------ sequences of symbols
+def substring_features(sequence, n_symbols, longest):
+    """Counts of substrings / root of how many there are of that length; one vector."""
+    parts = []
+    for length in range(1, longest + 1):
+        places = len(sequence) - length + 1
+        counts = np.zeros((n_symbols,) * length)
+        for start in range(places):
+            counts[tuple(sequence[start : start + length])] += 1 / places**0.5
+        parts.append(counts.ravel())
+    return np.concatenate(parts)
+
+
+def sequence_edits(sequence, n_symbols):
+    """Neighbours by kind: {(place, symbol): ...}, {symbol: ...} and the shorter one, or None."""
+    x = tuple(sequence)
+    substitute = {(t, a): x[:t] + (a,) + x[t + 1 :] for t in range(len(x))
+                  for a in range(n_symbols) if a != x[t]}
+    append = {a: x + (a,) for a in range(n_symbols)}
+    return substitute, append, x[:-1] if len(x) > 1 else None
+
+
+def edit_field(sequence, substitute, append, remove, longest):
+    """``sum_y w(y) (features(y) - features(x))`` with weights (L, K), (K,) and one number."""
+    n_symbols = len(append)
+    places, ends, shorter = sequence_edits(sequence, n_symbols)
+    here = substring_features(sequence, n_symbols, longest)
+    total = sum(substitute[key] * (substring_features(y, n_symbols, longest) - here)
+                for key, y in places.items()) + np.zeros(len(here))
+    for a, y in ends.items():
+        total = total + append[a] * (substring_features(y, n_symbols, longest) - here)
+    if shorter:
+        total = total + remove * (substring_features(shorter, n_symbols, longest) - here)
+    return total
+
+
+def markov_probability(sequence, tables):
+    """Probability of the symbols, the law of the length left out."""
+    order, probability = len(tables) - 1, 1.0
+    for t in range(len(sequence)):
+        probability *= tables[min(t, order)][tuple(sequence[max(0, t - order) : t + 1])]
+    return probability
+
+
+def hidden_probability(sequence, initial, transition, emission):
+    """The same for a hidden Markov model, by matrix products."""
+    law = np.asarray(initial) * np.asarray(emission)[:, sequence[0]]
+    for symbol in sequence[1:]:
+        law = (law @ np.asarray(transition)) * np.asarray(emission)[:, symbol]
+    return law.sum()
+
+
+def difference_kernel(x, y, r, q, n_symbols):
+    """Difference Stein kernel of two rows with ratios r and q, term by term."""
+
+    def k(a, b):
+        return np.exp(-np.mean([s != t for s, t in zip(a, b, strict=True)]))
+
+    total = 0.0
+    for place in range(len(x)):
+        back_x, back_y = list(x), list(y)
+        back_x[place], back_y[place] = ((z[place] - 1) % n_symbols for z in (x, y))
+        total += (k(back_x, back_y) - q[place] * k(back_x, y) - r[place] * k(x, back_y)
+                  + r[place] * q[place] * k(x, y))
+    return total

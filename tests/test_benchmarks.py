@@ -39,6 +39,10 @@ TINY = {
         "linear": (300,), "laplace": (50,), "laplace_samples": 2, "heteroskedastic": (150,),
         "network": 150, "samples": 2, "rounds": 1, "budget": 0.0,
     },
+    "sequences": {
+        "sequences": (20, 40), "symbols": (3,), "resamples": 9, "rounds": 1, "budget": 0.0,
+    },
+    "unnormalized": {"fits": ((80, 2),), "rounds": 1, "budget": 0.0},
 }  # fmt: skip
 
 
@@ -53,11 +57,14 @@ def families(monkeypatch):
         moments,
         neighbors,
         sample_complexity,
+        sequences,
+        unnormalized,
     )
 
     found = {"neighbors": neighbors, "divergence": divergence,
              "goodness_of_fit": goodness_of_fit, "density": density,
-             "sample_complexity": sample_complexity, "moments": moments}
+             "sample_complexity": sample_complexity, "moments": moments,
+             "sequences": sequences, "unnormalized": unnormalized}
     for name, family in found.items():
         monkeypatch.setattr(family, "QUICK", replace(family.QUICK, **TINY[name]))
     return found
@@ -80,6 +87,12 @@ def test_divergence(families):
     loops = found[found["benchmark"].str.startswith("loop")]
     assert len(loops) >= 6
     assert loops["error"].lt(1e-10).all()
+
+
+def test_sequences(families):
+    found = families["sequences"].run(families["sequences"].QUICK)
+    assert (found["ratio"] > 0).all()
+    assert found["error"].dropna().lt(1e-10).all()
 
 
 def test_goodness_of_fit(families, monkeypatch):
@@ -144,6 +157,13 @@ def test_moments(families):
     assert len(risks) == 5 + 4 + 6
     assert risks[["risk", "risk_error", "seconds"]].gt(0).all(axis=None)
     assert risks["published"].notna().sum() == 3  # none for 150 rows
+
+
+def test_unnormalized(families):
+    found = families["unnormalized"].run(families["unnormalized"].QUICK).set_index("against")
+    assert (found[["ratio", "seconds", "mb"]] > 0).all(axis=None)
+    assert found.loc["own search", "error"] < 1e-6
+    assert found.loc["scipy BFGS", "error"] < 0.1  # its gradient is one of differences
 
 
 def test_absent_linearmodels_is_named(families, monkeypatch):

@@ -257,6 +257,13 @@ def test_warnings_of_others_take_one_line(capsys, folder):
      "--dependence goes with a model whose parameters are known"),
     ([SEASON, "--model", "multivariate_normal", "--estimate-parameters", "--method", "nystrom"],
      "--method nystrom goes with"),
+    ([SEASON, "--model", "multivariate_normal", "--estimate-parameters", "--test", "robust"],
+     "--test robust goes with a model whose parameters are known"),
+    ([SEASON, "--model", "norm", "--box", "-5,5"], "--box goes with --test perturbed"),
+    ([SEASON, "--model", "norm", "--test", "perturbed", "--contamination", "0.1"],
+     "--contamination goes with --test robust"),
+    ([SEASON, "--model", "norm", "--columns", "bill_length_mm", "--test", "robust",
+      "--contamination", "1"], "contamination, the share of outliers, must be"),
 ])
 def test_usage_and_data_errors_take_one_line(capsys, folder, words, message):
     status, out, err = run(capsys, "gof", *words)
@@ -264,6 +271,15 @@ def test_usage_and_data_errors_take_one_line(capsys, folder, words, message):
     assert message in err
     assert err.startswith("divest: error: ")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("words", "settings"), [
+    (["--test", "robust", "--contamination", "0.1"], {"test": "robust", "contamination": 0.1}),
+    (["--test", "perturbed", "--box=20,60"], {"test": "perturbed", "box": (20, 60)}),
+])
+def test_tests_for_blind_spots(capsys, words, settings):
+    out = run(capsys, *BILLS, "--model", "norm(44,5.5)", *words)[1]
+    assert out == bills(stats.norm(44, 5.5), **settings).summary() + "\n"
 
 
 @pytest.mark.parametrize(("content", "message"), [

@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from textwrap import dedent
 
+import pandas as pd
+import plain
 import pytest
 
 import divest
@@ -15,6 +17,10 @@ PAGES = PACKAGE.parent / "docs" / "user_guide"
 EXPLAINED = {  # the files whose diagnostics a page has to name
     "divergence": ["divergence/*.py"],
     "goodness_of_fit": ["goodness_of_fit/*.py"],
+    "blind_spots": ["goodness_of_fit/robust.py", "goodness_of_fit/log_perplexity.py",
+                    "goodness_of_fit/planning.py", "goodness_of_fit/*perturbed.py",
+                    "goodness_of_fit/*modes.py", "goodness_of_fit/*sequence*.py"],
+    "unnormalized": ["unnormalized/*.py"],
     "density": ["density/*.py"],
     "compare": ["comparison/*.py"],
     "sample_size": ["sample_complexity/*.py", "divergence/*symmetric*.py"],
@@ -35,16 +41,22 @@ def names(file):
             yield node.args[0].value
 
 
+def files(page):
+    return {file for pattern in EXPLAINED[page] for file in PACKAGE.glob(pattern)}
+
+
 def diagnostics(page):
-    files = {file for pattern in EXPLAINED[page] for file in PACKAGE.glob(pattern)}
-    if page == "divergence":  # symmetric measures stand on the page about sample sizes
-        files -= set(PACKAGE.glob("divergence/*symmetric*.py"))
-    return sorted({name for file in files for name in names(file)})
+    """Those of its files, but for files that stand on a page of their own."""
+    elsewhere = {"divergence": "sample_size", "goodness_of_fit": "blind_spots"}
+    own = files(page) - files(elsewhere[page]) if page in elsewhere else files(page)
+    return sorted({name for file in own for name in names(file)})
 
 
 @pytest.mark.parametrize(("page", "some"), [
     ("divergence", {"saturated_share", "plug_in_upper"}),
     ("goodness_of_fit", {"dominating_row", "wild_null"}),
+    ("blind_spots", {"modes_found", "few_sequences", "allowance", "one_model_wrong"}),
+    ("unnormalized", {"rows_per_parameter", "boundary_inside"}),
     ("density", {"condensed_share"}),
     ("sample_size", {"null_scale", "extrapolation", "fit_risk", "forward_finite"}),
     ("moments", {"first_stage_F", "weak_identification", "edge_of_path", "few_groups"}),
@@ -76,7 +88,7 @@ def figures():
 
 
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")
-@pytest.mark.parametrize("page", ["divergence", "density"])
+@pytest.mark.parametrize("page", ["divergence", "unnormalized", "density"])
 def test_code_runs(page, figures):
     run(page)
 
@@ -85,6 +97,26 @@ def test_code_runs(page, figures):
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")
 def test_code_of_goodness_of_fit_runs(figures):
     run("goodness_of_fit")
+
+
+@pytest.mark.skipif(not plain.COMPILED, reason="simulations need compiled loops")
+def test_code_of_blind_spots_gives_the_numbers_it_shows(capsys):
+    """Without a single doubt; what is shown beside a print is what it prints."""
+    run("blind_spots")
+    printed = capsys.readouterr().out.splitlines()
+    lines = [line for block in CODE.findall(text("blind_spots"))
+             for line in block.splitlines() if "print(" in line]
+    shown = [match[1] for line in lines if (match := re.search(r"\)\s+# (\d\.\d+)$", line))]
+    assert len(shown) == 3
+    assert all(number in printed for number in shown)
+
+
+def test_table_of_blind_spots_has_the_numbers_that_were_measured():
+    table = text("blind_spots").partition("Shares of separated modes\n---")[0]
+    shown = re.findall(r"^     - ([01]\.\d\d)$", table, flags=re.M)
+    measured = pd.read_csv(PAGES / "measured_blind_spots.csv")["measured"]
+    rows = measured.to_numpy()[:36].reshape(-1, 2, 2).transpose(0, 2, 1)  # true model first
+    assert shown == [f"{share:.2f}" for share in rows.ravel()]
 
 
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")

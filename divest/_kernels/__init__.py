@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-_FILES = frozenset({"binning", "density", "neighbors", "stein"})
+_FILES = frozenset({"binning", "density", "neighbors", "sequences", "stein"})
 
 
 def __getattr__(name):

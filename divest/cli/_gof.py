@@ -43,9 +43,16 @@ def add_gof(commands: Any) -> None:
     add("--model", metavar="MODEL", required=True, help=_MODEL)
     add("--columns", metavar="NAMES", help="columns to test jointly, separated by commas; all that "
         "hold numbers by default")
+    add("--test", choices=["stein", "perturbed", "robust"], default="stein",
+        help="perturbed: sees how mass is divided between separated modes of the model; robust: "
+        "allows for a share of outliers")
+    add("--box", metavar="LOW,HIGH", type=_range, help="perturbed test: where the modes of the "
+        "model are searched for, the same for every column")
+    add("--contamination", metavar="SHARE", type=float, help="robust test: the largest share of "
+        "outliers that is allowed (default: 0.05)")
     add("--estimate-parameters", action="store_true", help="estimate the parameters of the model "
         "from the same rows, of which the p-value takes account")
-    add("--support", metavar="LOW,HIGH", type=_support, help="edges of the support of a model "
+    add("--support", metavar="LOW,HIGH", type=_range, help="edges of the support of a model "
         "that does not know them, such as 0,inf; the same for every column")
     add("--kernel", default="imq", help="imq, rbf, matern32, matern52 or log_inverse")
     add("--bandwidth", metavar="auto|median|NUMBER", type=_number_or("auto", "median"),
@@ -85,23 +92,28 @@ def _gof(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Refuse options that only a model with known parameters has."""
+    """Refuse options that only a model with known parameters, or another test, has."""
     known = {"--dependence": options.dependence is not None,
-             "--method nystrom": options.method != "exact"}
+             "--method nystrom": options.method != "exact",
+             f"--test {options.test}": options.test != "stein"}
     if options.estimate_parameters and any(known.values()):
         which = next(name for name, given in known.items() if given)
         raise Failure(f"{which} goes with a model whose parameters are known, not with "
                       "--estimate-parameters")
+    for test, name in (("perturbed", "box"), ("robust", "contamination")):
+        if getattr(options, name) is not None and options.test != test:
+            raise Failure(f"--{name} goes with --test {test}, got --test {options.test}")
 
 
 def _report(table: pd.DataFrame, model: Any, options: argparse.Namespace) -> FitReport:
     from divest.goodness_of_fit.tables import fit_report
 
     given = {"support": options.support, "dependence": options.dependence,
-             "method": None if options.method == "exact" else options.method}
+             "method": None if options.method == "exact" else options.method,
+             "box": options.box, "contamination": options.contamination}
     try:
         return fit_report(
-            table, model, columns=names_of(options.columns), level=options.level,
+            table, model, test=options.test, columns=names_of(options.columns), level=options.level,
             estimate_parameters=options.estimate_parameters, shuffle=options.shuffle,
             n_worst=options.rows,
             preconditioner=_STANDARDIZE[options.standardize], kernel=options.kernel,
@@ -125,7 +137,7 @@ def _contents(report: FitReport) -> dict[str, Any]:
            for name in ("bandwidths", "rows", "columns", "diagnostics")}}
 
 
-def _support(text: str) -> tuple[float, float]:
+def _range(text: str) -> tuple[float, float]:
     try:
         low, high = map(float, text.split(","))
     except ValueError:

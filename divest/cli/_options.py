@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 FINDING = 1  # exit status
-PAIRS = ("--support", "--bounds")  # options whose value is two numbers
+PAIRS = ("--support", "--bounds", "--box")  # options whose value is two numbers
 
 
 class Failure(Exception):

@@ -158,8 +158,7 @@ def separated_modes(model: ScoreModel, X: np.ndarray, pvalue: float) -> Diagnost
         modes = float("nan")
     return Diagnostic("modes", modes, 1.0, not (modes > 1 and pvalue > 0.05),
                       "the model has separated modes, and the test hardly sees how the mass is "
-                      "divided between them; compare the shares of rows with those of the model, "
-                      "as by a chi-square test of component labels")
+                      "divided between them; use PerturbedSteinTest")
 
 
 def _count_modes(model: ScoreModel, rows: np.ndarray) -> int:

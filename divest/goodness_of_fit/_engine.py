@@ -7,6 +7,7 @@ the sums have the same bits however many threads there are.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -17,6 +18,16 @@ from divest.kernels import Kernel
 
 LANES = 256  # resamples worked on together
 STRIP = 128  # rows worked on together in tiles on the diagonal
+
+
+class Pairs(Protocol):
+    """All pairs of n things, of which blocks can be had."""
+
+    n: int
+
+    def tile(self, rows: slice, columns: slice) -> np.ndarray:
+        """Kernel of some of them with others."""
+        ...
 
 
 class SteinPairs:
@@ -67,7 +78,28 @@ class SteinPairs:
         return rows - self.features @ self.features.sum(axis=0) + own, diagonal - own
 
 
-def quadratic_forms(pairs: Sequence[SteinPairs], multipliers: np.ndarray, *,
+class SummedPairs(SteinPairs):
+    """All pairs of rows under the sum of the Stein kernels of several samples of as many rows."""
+
+    def __init__(self, parts: Sequence[SteinPairs]) -> None:
+        self.parts, self.points, self.n = tuple(parts), parts[0].points, parts[0].n
+
+    def tile(self, rows: slice, columns: slice) -> np.ndarray:
+        """Sum of the Stein kernels of some rows with others."""
+        out = self.parts[0].tile(rows, columns)
+        for part in self.parts[1:]:
+            out += part.tile(rows, columns)
+        return out
+
+    def sums(self, n_jobs: int | None = None, side: int | None = None
+             ) -> tuple[np.ndarray, np.ndarray]:
+        """Sums over the other rows, and of each row with itself; both (n,)."""
+        each = [part.sums(n_jobs, side) for part in self.parts]
+        return (np.sum([rows for rows, _ in each], axis=0),
+                np.sum([diagonal for _, diagonal in each], axis=0))
+
+
+def quadratic_forms(pairs: Sequence[Pairs], multipliers: np.ndarray, *,
                     n_jobs: int | None = None, progress: bool = False,
                     side: int | None = None) -> np.ndarray:
     """``sum_{i != j} w_i w_j h_ij`` for each row w of `multipliers` and each of several kernels.
@@ -92,7 +124,7 @@ def _tile_sums(pairs: SteinPairs, corners: np.ndarray, side: int) -> tuple[np.nd
     return partial, diagonal
 
 
-def _tile_forms(pairs: Sequence[SteinPairs], multipliers: np.ndarray, first: int, start: int,
+def _tile_forms(pairs: Sequence[Pairs], multipliers: np.ndarray, first: int, start: int,
                 side: int) -> np.ndarray:
     """What one tile of the upper triangle gives, (B, len(pairs)), with its mirror image."""
     n = pairs[0].n
@@ -108,12 +140,12 @@ def _tile_forms(pairs: Sequence[SteinPairs], multipliers: np.ndarray, first: int
     return forms
 
 
-def _block_forms(pairs: Sequence[SteinPairs], multipliers: np.ndarray, rows: slice,
+def _block_forms(pairs: Sequence[Pairs], multipliers: np.ndarray, rows: slice,
                  columns: slice) -> np.ndarray:
     """``sum_ij w_i w_j h_ij`` over a block, i = j left out, (B, len(pairs))."""
-    dtype = pairs[0].points.array.dtype
     forms = np.empty((len(multipliers), len(pairs)))
     blocks = [pair.tile(rows, columns) for pair in pairs]
+    dtype = blocks[0].dtype
     for h in blocks:
         if rows == columns:
             np.fill_diagonal(h, 0)

@@ -31,6 +31,9 @@ def sklearn_model(model: Any) -> ScoreModel | None:
     name = type(model).__name__
     if callable(getattr(model, "score_function", None)):  # divest.KernelDensity
         return _own_density(model, name)
+    if callable(getattr(type(model), "model", None)):  # of divest.unnormalized
+        _require_fitted(model, name)
+        return model.model()
     if not isinstance(model, (GaussianMixture, BayesianGaussianMixture, KernelDensity)):
         raise TypeError(
             f"{name}.score is not the gradient of a log density in x. Of scikit-learn, pass a "

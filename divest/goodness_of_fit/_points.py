@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
-from scipy.spatial.distance import cdist
 
 from divest._validation import check_finite
 from divest.goodness_of_fit._boundary import box_weights
 from divest.goodness_of_fit._score_model import Bounds
 from divest.kernels import Kernel, median_bandwidth
+from divest.kernels._boundary import RIDGE as BOUNDARY_RIDGE
+from divest.kernels._boundary import boundary_root
 
 RIDGE = 1e-8  # of a singular covariance, as a share of its mean variance
 
@@ -30,7 +31,7 @@ class Points:
     factor: np.ndarray
     center: np.ndarray
     boundary: np.ndarray | None = None
-    ridge: float = 1e-3
+    ridge: float = BOUNDARY_RIDGE
     singular: bool = False  # whether the covariance had to be made regular
 
     @property
@@ -89,8 +90,8 @@ class Points:
 
     def boundary_root(self, kernel: Kernel) -> np.ndarray:
         """Cholesky factor of the kernel between the points of the boundary."""
-        gram = kernel.profile(cdist(self.boundary, self.boundary, "sqeuclidean"))[0]
-        return cholesky(gram + self.ridge * np.eye(len(gram)), lower=True)
+        assert self.boundary is not None
+        return boundary_root(kernel, self.boundary, self.ridge)
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,11 +128,11 @@ class ScoreModel:
         return _bounds(self.support, d)
 
 
-def as_support(support: Any, d: int | None) -> Bounds | None:
+def as_support(support: Any, d: int | None, name: str = "support") -> Bounds | None:
     """`support` as two arrays, of `d` entries where `d` is known."""
     if support is None:
         return None
-    wrong = ("support must be (lower, upper) with lower < upper, each a number or one number per "
+    wrong = (f"{name} must be (lower, upper) with lower < upper, each a number or one number per "
              f"column, infinite where there is no edge; got {support!r}.")
     try:
         lower, upper = (np.atleast_1d(np.asarray(edge, dtype=float)) for edge in support)
@@ -144,7 +144,7 @@ def as_support(support: Any, d: int | None) -> Bounds | None:
     if d is None or len(lower) == d:
         return lower, upper
     if len(lower) > 1:
-        raise ValueError(f"support must have one entry for each of the {d} columns of the model, "
+        raise ValueError(f"{name} must have one entry for each of the {d} columns of the model, "
                          f"got {len(lower)}.")
     return np.repeat(lower, d), np.repeat(upper, d)
 

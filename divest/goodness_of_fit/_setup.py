@@ -77,14 +77,17 @@ def _check_boundary(test: Any) -> None:
             raise ValueError(f"boundary_points go with boundary='project', got {test.boundary!r}.")
         if test.method == "nystrom" or test.weight is not None:
             raise ValueError("boundary_points go with method='exact' and without weight.")
-    if test.weight is None:
-        return
-    if not (isinstance(test.weight, Sequence) and len(test.weight) == 2
-            and all(map(callable, test.weight))):
-        raise ValueError("weight must be two functions, of w and of the gradient of log w, got "
-                         f"{test.weight!r}.")
-    if test.boundary == "tilt":
+    check_weight(test.weight)
+    if test.weight is not None and test.boundary == "tilt":
         raise ValueError("boundary='tilt' has weights of its own; leave weight out.")
+
+
+def check_weight(weight: Any) -> None:
+    """None, or the two functions of a weight."""
+    if weight is not None and not (isinstance(weight, Sequence) and len(weight) == 2
+                                   and all(map(callable, weight))):
+        raise ValueError("weight must be two functions, of w and of the gradient of log w, got "
+                         f"{weight!r}.")
 
 
 def check_sample_rows(test: Any, X: Any) -> np.ndarray:
@@ -187,3 +190,14 @@ def _way_without_model(support: Any, boundary: str, d: int) -> str | None:
         raise ValueError("with score_values alone the density at the edges of the support is not "
                          "known; use boundary='tilt' or 'ignore'.")
     return "tilt" if bounded and boundary == "auto" else None
+
+
+def refuse_every_edge(model: ScoreModel | None, X: np.ndarray, support: Any, ways_on: str) -> None:
+    """Raise where the density does not vanish at an edge, or where nobody can know."""
+    if model is not None:
+        return refuse_edges(model, X, ways_on)
+    box = as_support(support, X.shape[1])
+    if box is not None and np.isfinite(box).any():
+        raise ValueError("with score_values alone the density at the edges of the support is not "
+                         f"known. {ways_on}")
+    return None

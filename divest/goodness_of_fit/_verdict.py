@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,18 @@ import pandas as pd
 
 from divest._results import Diagnostic
 from divest.goodness_of_fit import _diagnostics as known
+from divest.goodness_of_fit._engine import SteinPairs
 from divest.goodness_of_fit._points import Points
 from divest.goodness_of_fit._score_model import ScoreModel
+from divest.goodness_of_fit._stein_test import values_of
+from divest.kernels import Kernel
+from divest.kernels._boundary import INSIDE, boundary_geometry, points_wanted
 
 ATTAINABLE = 0.01  # p-value that random signs must be able to reach
 FEW_ROWS = 30
+REJECTED = 0.05  # p-values at which what makes true models be rejected is looked for
 DISTINCT = 20  # values that a column must have at least
+SPACING = 1.25  # what a rejected statistic may grow by when every second boundary point is left out
 SINGULAR = Diagnostic(
     "singular_covariance", 1.0, 0.0, False, "the covariance is singular and was made regular: some "
     "columns are combinations of others, which a model with a density gives probability 0")
@@ -37,7 +44,9 @@ def diagnose(test: Any, X: np.ndarray, S: np.ndarray, points: Points, ignored: f
     if isinstance(test.bandwidth, str) and test.bandwidth == "median":
         found.append(known.median_in_high_dimension(X.shape[1]))
     if points.boundary is not None:
-        found.append(boundary_points(*points.boundary.shape))
+        found.extend(boundary_diagnostics(points.boundary, points.rows, points.median()))
+        if pvalue <= REJECTED and points.boundary.shape[1] > 1 and test.null != "linear":
+            found.append(boundary_spacing(points, test._kernel, test.n_jobs))
     if points.singular:
         found.append(SINGULAR)
     return found
@@ -66,12 +75,40 @@ def judge(X: np.ndarray, S: np.ndarray, model: ScoreModel | None, pvalue: float,
     return found
 
 
-def boundary_points(m: int, d: int) -> Diagnostic:
-    """Whether there are enough points on the boundary to hold the kernel down."""
-    wanted = 1.0 if d == 1 else 8.0 * d**2
-    return Diagnostic("boundary_points", float(m), wanted, m >= wanted,
-                      "between so few points of the boundary the kernel does not vanish, and the "
-                      "test rejects true models; give more of them, evenly spread")
+def boundary_diagnostics(boundary: np.ndarray, rows: np.ndarray, bandwidth: float
+                         ) -> list[Diagnostic]:
+    """Whether points can be the edge of the region that the rows come from."""
+    distinct, wanted = len(np.unique(boundary, axis=0)), points_wanted(boundary.shape[1])
+    inside, least = boundary_geometry(boundary, rows)
+    return [
+        Diagnostic("boundary_points", float(distinct), wanted, distinct >= wanted,
+                   "between so few points of the boundary the kernel does not vanish, and the test "
+                   "rejects true models; give more of them, evenly spread"),
+        Diagnostic("boundary_inside", inside, INSIDE, inside <= INSIDE,
+                   "this share of the boundary points has rows all around: they are no edge, and "
+                   "where the region truly ends the test rejects true models; check the points and "
+                   "their units (points on a line that splits the region do no harm)"),
+        Diagnostic("boundary_distance", least / bandwidth, 1.0, least <= bandwidth,
+                   "no boundary point is within the median bandwidth of any row, so they have no "
+                   "effect; check their units, and whether there is an edge at all")]
+
+
+def boundary_spacing(points: Points, kernel: Kernel, n_jobs: int | None) -> Diagnostic:
+    """How much of the statistic comes from between the points: it grows with fewer of them.
+
+    Between points twice as far apart at least twice as much is left of the kernel, so that a
+    statistic which grows by a share r owes about r of itself, or less, to the gaps.
+    """
+    assert points.boundary is not None
+    fewer = replace(points, boundary=points.boundary[::2])
+    sums = [SteinPairs(p, kernel).sums(n_jobs) for p in (points, fewer)]
+    statistic, coarse = values_of(sums, "u")
+    ratio = float(coarse / statistic) if statistic > 0 else 1.0
+    return Diagnostic("boundary_spacing", ratio, SPACING, ratio <= SPACING,
+                      "with every second boundary point left out the statistic is this many times "
+                      "as large: part of it comes from the edge between the points, and the test "
+                      "rejects true models; give more points until this is near 1, or pass "
+                      "bandwidth='median'")
 
 
 def attainable_pvalue(n: int, change: float) -> Diagnostic:

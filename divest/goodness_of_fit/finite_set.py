@@ -10,7 +10,6 @@ import numpy as np
 from divest._resampling import resampling_pvalue, run_tasks
 from divest._results import Diagnostic
 from divest._validation import check_integer, check_number, check_option, check_sample
-from divest.goodness_of_fit._boundary import refuse_edges
 from divest.goodness_of_fit._locations import (
     LocationSearch,
     covariance_eigenvalues,
@@ -20,8 +19,7 @@ from divest.goodness_of_fit._locations import (
 )
 from divest.goodness_of_fit._nystrom import chunks, spectral_draws
 from divest.goodness_of_fit._outcome import Outcome, check_bandwidth
-from divest.goodness_of_fit._score_model import ScoreModel, as_support
-from divest.goodness_of_fit._setup import check_sample_rows, scores_of
+from divest.goodness_of_fit._setup import check_sample_rows, refuse_every_edge, scores_of
 from divest.goodness_of_fit._stein_test import SteinTest
 from divest.goodness_of_fit._verdict import judge
 from divest.kernels import Kernel, median_bandwidth, resolve_kernel
@@ -199,7 +197,7 @@ class FiniteSetSteinTest(SteinTest):
         kernel = self._check_parameters()
         X = check_sample_rows(self, X)
         self.model_, S = scores_of(self.model, X, score_values, self.support)
-        _refuse_edges(self.model_, X, self.support)
+        refuse_every_edge(self.model_, X, self.support, WAYS_ON)
         root = self._root
         seed, last = np.random.SeedSequence(root.entropy, spawn_key=root.spawn_key).spawn(2)
         self.locations_, kernel, tested = self._place(kernel, X, S, seed)
@@ -288,17 +286,6 @@ class FiniteSetSteinTest(SteinTest):
         if isinstance(self.locations, str) and self.locations == "random":
             found.append(_few_locations(X.shape[1], pvalue))
         return found
-
-
-def _refuse_edges(model: ScoreModel | None, X: np.ndarray, support: Any) -> None:
-    """Raise where the density does not vanish at an edge, or where nobody can know."""
-    if model is not None:
-        return refuse_edges(model, X, WAYS_ON)
-    box = as_support(support, X.shape[1])
-    if box is not None and np.isfinite(box).any():
-        raise ValueError("with score_values alone the density at the edges of the support is not "
-                         f"known. {WAYS_ON}")
-    return None
 
 
 def _bandwidth_of(kernel: Kernel) -> float:

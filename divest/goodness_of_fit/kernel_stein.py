@@ -165,6 +165,8 @@ class KernelSteinTest(MisfitMixin, SteinTest):
     kernel_stein_test : The same as a function.
     AggregatedSteinTest : Several kernels at once.
     CompositeSteinTest : When parameters of the model are estimated from the same rows.
+    PerturbedSteinTest : When the model has separated modes.
+    RobustSteinTest : When some of the rows may be outliers.
 
     Notes
     -----

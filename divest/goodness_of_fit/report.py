@@ -20,7 +20,7 @@ class FitReport:
 
     Attributes
     ----------
-    test : KernelSteinTest or CompositeSteinTest
+    test : KernelSteinTest, PerturbedSteinTest, RobustSteinTest or CompositeSteinTest
         The fitted test.
     model : str
         Name of the model; of the fitted one, where parameters were estimated.

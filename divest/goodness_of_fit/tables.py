@@ -18,13 +18,17 @@ from divest.goodness_of_fit._stein_test import LARGEST
 from divest.goodness_of_fit.composite import CompositeSteinTest
 from divest.goodness_of_fit.kernel_stein import KernelSteinTest
 from divest.goodness_of_fit.models import ScoreModel, as_score_model
+from divest.goodness_of_fit.perturbed import PerturbedSteinTest
 from divest.goodness_of_fit.report import FitReport
+from divest.goodness_of_fit.robust import RobustSteinTest
+
+TESTS = {"stein": KernelSteinTest, "perturbed": PerturbedSteinTest, "robust": RobustSteinTest}
 
 
-def fit_report(X: Any, model: Any, *, columns: Iterable[str] | None = None,
-               estimate_parameters: bool = False, preconditioner: Any = "auto",
-               level: float = 0.05, shuffle: bool = False, n_worst: int = 5,
-               n_resamples: int | None = None, random_state: Any = None,
+def fit_report(X: Any, model: Any, *, test: str = "stein",
+               columns: Iterable[str] | None = None, estimate_parameters: bool = False,
+               preconditioner: Any = "auto", level: float = 0.05, shuffle: bool = False,
+               n_worst: int = 5, n_resamples: int | None = None, random_state: Any = None,
                n_jobs: int | None = None, progress: bool = False, **parameters: Any) -> FitReport:
     """Test whether a model fits a table, and say where it does not.
 
@@ -37,6 +41,9 @@ def fit_report(X: Any, model: Any, *, columns: Iterable[str] | None = None,
         scikit-learn, a score function, and others. A univariate distribution of scipy.stats stands
         for each of several columns, independently. With `estimate_parameters`, a family that
         `CompositeSteinTest` takes: ``scipy.stats.norm``, ``GaussianMixture(2)``, and others.
+    test : {"stein", "perturbed", "robust"}, default "stein"
+        `KernelSteinTest`; `PerturbedSteinTest`, which sees how mass is divided between separated
+        modes; or `RobustSteinTest`, which allows for a share of outliers.
     columns : list of str, optional
         Columns to test; by default all that hold numbers. They are tested jointly.
     estimate_parameters : bool, default False
@@ -44,7 +51,7 @@ def fit_report(X: Any, model: Any, *, columns: Iterable[str] | None = None,
         must know: a fixed model that was fitted to these rows seems to fit too well.
     preconditioner : "auto" or as in KernelSteinTest, default "auto"
         Scale of the columns in distances between rows: ``"auto"`` is "std" for several columns and
-        None for one.
+        None for one. The perturbed and the robust test take columns as they are.
     level : float, default 0.05
         Level of the test, at most 0.5.
     shuffle : bool, default False
@@ -62,7 +69,8 @@ def fit_report(X: Any, model: Any, *, columns: Iterable[str] | None = None,
     progress : bool, default False
         Show a progress bar.
     **parameters : dict
-        Further parameters of `KernelSteinTest` (or `CompositeSteinTest`), such as `bandwidth`.
+        Further parameters of the test (of `CompositeSteinTest` with `estimate_parameters`), such as
+        `bandwidth`, `box` of the perturbed and `contamination` of the robust one.
 
     Returns
     -------
@@ -88,6 +96,8 @@ def fit_report(X: Any, model: Any, *, columns: Iterable[str] | None = None,
     See Also
     --------
     KernelSteinTest : The test of a fixed model.
+    PerturbedSteinTest : For models with separated modes.
+    RobustSteinTest : For samples with outliers.
     CompositeSteinTest : The test when parameters are estimated from the same rows.
 
     Notes
@@ -109,8 +119,11 @@ def fit_report(X: Any, model: Any, *, columns: Iterable[str] | None = None,
     The model does not fit (p = 0.001).
     """
     check_number("level", level, 0, 0.5)
+    check_option("test", test, tuple(TESTS))
     check_option("shuffle", shuffle, (True, False))
     check_integer("n_worst", n_worst, 0)
+    if estimate_parameters and test != "stein":
+        raise ValueError(f"estimate_parameters goes with test='stein', got test={test!r}.")
     frame = as_frame(X, "X")
     names, left_out = numeric_columns(frame, columns, "the model is one of numbers")
     table = frame[names]
@@ -121,36 +134,39 @@ def fit_report(X: Any, model: Any, *, columns: Iterable[str] | None = None,
     if n_resamples is not None:
         parameters["n_resamples"] = n_resamples
     parameters |= {"random_state": random_state, "n_jobs": n_jobs, "progress": progress}
-    test = (_composite if estimate_parameters else _fixed)(model, sample, kept, preconditioner,
-                                                           parameters)
+    fitted = (_composite(model, sample, preconditioner, parameters) if estimate_parameters else
+              _fixed(TESTS[test], model, sample, kept, preconditioner, parameters))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrustWarning)  # said below, of the report
-        test.fit(sample)
+        fitted.fit(sample)
     report = FitReport(
-        test, getattr(test.model_, "name", "model"), _worst_rows(test, sample, n_worst),
-        _shares(test, test.result_.reject(level)), test.bandwidths_, test.diagnostics_, level,
-        estimate_parameters, len(sample), len(table) - len(sample), tuple(sample.columns),
+        fitted, getattr(fitted.model_, "name", "model"), _worst_rows(fitted, sample, n_worst),
+        _shares(fitted, fitted.result_.reject(level)), fitted.bandwidths_, fitted.diagnostics_,
+        level, estimate_parameters, len(sample), len(table) - len(sample), tuple(sample.columns),
         left_out)
-    if not test.result_.trusted:
+    if not fitted.result_.trusted:
         warnings.warn(f"fit_report: {report.verdict}", TrustWarning, stacklevel=2)
     return report
 
 
-def _fixed(model: Any, sample: pd.DataFrame, kept: np.ndarray, preconditioner: Any,
-           parameters: dict[str, Any]) -> KernelSteinTest:
+def _fixed(kind: Any, model: Any, sample: pd.DataFrame, kept: np.ndarray, preconditioner: Any,
+           parameters: dict[str, Any]) -> Any:
     """The test of a model whose parameters are known."""
-    _refuse_unknown(KernelSteinTest, parameters)
+    auto = isinstance(preconditioner, str) and preconditioner == "auto"
+    if kind is KernelSteinTest and auto:
+        preconditioner = "std" if sample.shape[1] > 1 else None
+    if kind is KernelSteinTest or not (auto or preconditioner is None):
+        parameters = {"preconditioner": preconditioner, **parameters}
+    _refuse_unknown(kind, parameters)
     model = _in_each_column(model, sample.shape[1])
     if model.bounded and not {"support", "boundary", "boundary_points", "weight"} & set(parameters):
         parameters = {"support": model.support, **parameters}  # the kernel is to vanish there
     if not np.array_equal(kept, np.arange(len(kept))):  # errors have to name the rows of X
         as_score_model(model, support=parameters.get("support")).score(sample, labels=kept)
-    if isinstance(preconditioner, str) and preconditioner == "auto":
-        preconditioner = "std" if sample.shape[1] > 1 else None
-    return KernelSteinTest(model, preconditioner=preconditioner, **parameters)
+    return kind(model, **parameters)
 
 
-def _composite(family: Any, sample: pd.DataFrame, kept: np.ndarray, preconditioner: Any,
+def _composite(family: Any, sample: pd.DataFrame, preconditioner: Any,
                parameters: dict[str, Any]) -> CompositeSteinTest:
     """The test of a family whose parameters are estimated."""
     _refuse_unknown(CompositeSteinTest, parameters)
@@ -208,6 +224,8 @@ def _worst_rows(test: Any, sample: pd.DataFrame, n_worst: int) -> pd.DataFrame:
 
 def _shares(test: Any, reject: bool) -> pd.DataFrame:
     """The part of each column in the statistic; shares of what may be chance mean nothing."""
+    if not hasattr(test, "dimension_shares"):
+        return pd.DataFrame({"column": [], "statistic": [], "share": []})
     if getattr(test, "null", "") == "linear" or test._points.n > (LARGEST if reject else 2_000):
         return pd.DataFrame({"column": [], "statistic": [], "share": []})  # takes n^2 steps
     try:

@@ -18,6 +18,7 @@ from divest.goodness_of_fit import (
     as_score_model,
 )
 from divest.kernels import imq, matern32, median_bandwidth, rbf
+from divest.unnormalized import polygon_points
 
 NULLS = [{"null": "wild"}, {"null": "efron"}, {"null": "parametric", "n_resamples": 19},
          {"null": "linear"}, {"method": "nystrom"}, {"method": "nystrom", "null": "spectral"}]
@@ -522,6 +523,25 @@ def test_few_points_of_a_boundary_are_doubted(rng):
     with pytest.warns(TrustWarning, match="boundary_points = 8"):
         fitted(X, boundary_points=around[::5])
     assert fitted(X, boundary_points=around).result_.trusted
+
+
+def test_gaps_between_points_of_a_boundary_are_doubted_where_they_make_the_test_reject(rng):
+    """Density exp(12 x) on the unit square: nearly all of it is close to one side."""
+    X = np.column_stack([1 - rng.exponential(1 / 12, 2000), rng.random(2000)])
+    X = X[X[:, 0] > 0][:300]
+
+    def model(X):
+        return np.full(X.shape, [12.0, 0.0])
+
+    edge = polygon_points([[0, 0], [1, 0], [1, 1], [0, 1]], 1200)
+    with pytest.warns(TrustWarning, match="boundary_spacing = .* times as large"):
+        assert fitted(X, model, boundary_points=edge[::30], n_resamples=199).pvalue_ <= 0.05
+    assert fitted(X, model, boundary_points=edge, n_resamples=199).pvalue_ > 0.05
+    wrong = fitted(X, lambda X: np.full(X.shape, [12.0, 3.0]), boundary_points=edge)
+    assert wrong.pvalue_ <= 0.05
+    spacing = wrong.diagnostics_.set_index("name").loc["boundary_spacing"]
+    assert spacing["passed"]
+    assert 1 <= spacing["value"] < 1.05
 
 
 def test_numbers_beyond_their_range_raise(normal):

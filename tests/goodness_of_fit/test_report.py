@@ -11,7 +11,13 @@ from scipy import stats
 from sklearn.mixture import GaussianMixture
 
 import divest
-from divest.goodness_of_fit import KernelSteinTest, OutOfSupportError, ScoreModel
+from divest.goodness_of_fit import (
+    KernelSteinTest,
+    OutOfSupportError,
+    PerturbedSteinTest,
+    RobustSteinTest,
+    ScoreModel,
+)
 from divest.goodness_of_fit.composite import CompositeSteinTest
 from divest.goodness_of_fit.tables import fit_report
 
@@ -226,6 +232,42 @@ def test_test_of_pairs_has_no_rows(table):
     assert report.result.n_resamples == 0
 
 
+def outliers(rng):
+    return np.r_[rng.normal(size=(200, 1)), np.full((10, 1), 6.0)]
+
+
+def shares(rng):
+    return rng.normal(size=(150, 1)) + np.where(rng.random((150, 1)) < 0.8, -3.0, 3.0)
+
+
+class Halves:
+    """Two normal laws around -3 and 3, equal shares."""
+
+    def log_density(self, X):
+        return np.logaddexp(-0.5 * (X[:, 0] - 3)**2, -0.5 * (X[:, 0] + 3)**2)
+
+    def score(self, X):
+        return 3 * np.tanh(3 * X) - X
+
+
+@pytest.mark.parametrize(("kind", "draw", "model", "settings", "misfit"), [
+    (RobustSteinTest, outliers, stats.norm(), {"test": "robust", "contamination": 0.1}, False),
+    (PerturbedSteinTest, shares, Halves(), {"test": "perturbed", "box": (-6, 6)}, True),
+])
+@doubtful  # the plain test says that it hardly sees shares
+def test_tests_for_blind_spots_say_the_opposite_of_the_plain_one(rng, kind, draw, model, settings,
+                                                                misfit):
+    table = pd.DataFrame({"x": draw(rng)[:, 0]})
+    report = fit_report(table, model, **settings, **QUICK)
+    assert fit_report(table, model, **QUICK).misfit is not misfit
+    assert report.misfit is misfit
+    options = {name: value for name, value in settings.items() if name != "test"}
+    assert tuple(report.result) == tuple(kind(model, **options, **QUICK).fit(table).result_)
+    shown = len(report.rows), len(report.columns)
+    assert shown == ((5, 1) if kind is RobustSteinTest else (0, 0))
+    assert "None" not in report.summary()
+
+
 def test_preconditioner_that_mixes_columns(table):
     report = fit_report(table, NORMAL, preconditioner="covariance", **QUICK)
     assert report.columns.empty
@@ -237,6 +279,8 @@ def test_preconditioner_that_mixes_columns(table):
     ({}, {"columns": []}, "different columns"),
     ({}, {"columns": ["mass", "mass"]}, "different columns"),
     ({}, {"columns": ["label"]}, "hold none: label"), ({}, {"level": 0.7}, "level"),
+    ({}, {"test": "other"}, "test must be one of"),
+    ({}, {"test": "robust", "estimate_parameters": True}, "goes with test='stein', got"),
     ({}, {"n_worst": -1}, "n_worst"), ({"mass": np.inf}, {}, r"infinity \(row 0, column 'mass'"),
     ({"mass": 1.0}, {}, "one value only: mass"), ({"mass": True}, {"columns": "mass"}, "hold none"),
     ({"mass": 1j}, {"columns": "mass"}, "hold none"), ({"mass": np.nan}, {"columns": "mass"},
@@ -259,6 +303,9 @@ def test_unknown_parameters_are_named():
         fit_report([[1.0]], stats.norm(), colour=3)
     with pytest.raises(TypeError, match="CompositeSteinTest does not take dependence"):
         fit_report([[1.0]], stats.norm, estimate_parameters=True, dependence="auto")
+    for given in ({"preconditioner": "std"}, {"null": "wild"}):
+        with pytest.raises(TypeError, match=f"RobustSteinTest does not take {next(iter(given))}"):
+            fit_report([[1.0]], stats.norm(), test="robust", **given)
 
 
 def test_errors_name_the_rows_of_the_table(table):

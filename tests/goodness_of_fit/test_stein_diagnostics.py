@@ -209,6 +209,7 @@ def test_modes_are_counted(number, score_alone, rng):
     known = replace(model, log_density=None) if score_alone else model
     found = separated_modes(known, X, 0.3)
     assert (found.name, found.value, found.threshold) == ("modes", number, 1.0)
+    assert "PerturbedSteinTest" in found.advice
     assert found.passed == (number == 1)
     assert separated_modes(known, X, 0.05).passed  # the test has seen a misfit
 
