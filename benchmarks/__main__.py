@@ -4,6 +4,7 @@ import argparse
 
 from benchmarks import (
     density,
+    discrete,
     divergence,
     goodness_of_fit,
     moments,
@@ -16,7 +17,7 @@ from benchmarks import (
 FAMILIES = {"neighbors": neighbors, "divergence": divergence,
             "goodness_of_fit": goodness_of_fit, "density": density,
             "sample_complexity": sample_complexity, "moments": moments,
-            "sequences": sequences, "unnormalized": unnormalized}
+            "sequences": sequences, "unnormalized": unnormalized, "discrete": discrete}
 
 
 def main(arguments=None):

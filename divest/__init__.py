@@ -11,38 +11,44 @@ from divest._results import (
     TrustWarning,
 )
 from divest._samples import stack_samples
-from divest.comparison import Comparison, compare
-from divest.density import (
-    ConditionalKernelDensity,
-    DensityReport,
-    KernelDensity,
-    RegimeResult,
-    condensation_bandwidths,
-    density_report,
-)
-from divest.divergence import (
-    DivergenceTwoSampleTest,
-    NearestNeighborDistanceDivergence,
-    NearestNeighborRatioDivergence,
-    divergence_two_sample_test,
-    estimate_divergence,
-)
-from divest.goodness_of_fit import (
-    AggregatedSteinTest,
-    CompositeSteinTest,
-    FiniteSetSteinTest,
-    FitReport,
-    KernelSteinTest,
-    LogPerplexityTest,
-    PerturbedSteinTest,
-    RobustSteinTest,
-    SequenceSteinTest,
-    compare_models,
-    fit_report,
-    kernel_stein_test,
-)
 
 if _typing.TYPE_CHECKING:  # loaded when first asked for, so that importing divest stays cheap
+    from divest.comparison import Comparison, GroupComparison, compare, compare_groups
+    from divest.density import (
+        ConditionalKernelDensity,
+        DensityReport,
+        KernelDensity,
+        RegimeResult,
+        condensation_bandwidths,
+        density_report,
+    )
+    from divest.discrete import (
+        MarkovChainEstimator,
+        drift_table,
+        population_stability_index,
+    )
+    from divest.discrete.information_value import information_value
+    from divest.divergence import (
+        DivergenceTwoSampleTest,
+        NearestNeighborDistanceDivergence,
+        NearestNeighborRatioDivergence,
+        divergence_two_sample_test,
+        estimate_divergence,
+    )
+    from divest.goodness_of_fit import (
+        AggregatedSteinTest,
+        CompositeSteinTest,
+        FiniteSetSteinTest,
+        FitReport,
+        KernelSteinTest,
+        LogPerplexityTest,
+        PerturbedSteinTest,
+        RobustSteinTest,
+        SequenceSteinTest,
+        compare_models,
+        fit_report,
+        kernel_stein_test,
+    )
     from divest.moments import (
         KernelIVRegressor,
         KernelMethodOfMoments,
@@ -52,22 +58,57 @@ if _typing.TYPE_CHECKING:  # loaded when first asked for, so that importing dive
     from divest.sample_complexity import (
         MixtureOfExperts,
         PNCriterion,
-        pn_criterion,
         sample_size_for_power,
         sample_size_report,
     )
+    from divest.sample_complexity.pn_criterion import pn_criterion
     from divest.unnormalized import SteinEstimator, TruncatedSteinEstimator
 
-_LATER = {
+_FOLDERS = (
+    "comparison", "density", "discrete", "divergence", "goodness_of_fit", "moments",
+    "sample_complexity", "unnormalized",
+)
+_LATER = {  # the folder of each name that is loaded at its first use
+    "AggregatedSteinTest": "divest.goodness_of_fit",
+    "Comparison": "divest.comparison",
+    "CompositeSteinTest": "divest.goodness_of_fit",
+    "ConditionalKernelDensity": "divest.density",
+    "DensityReport": "divest.density",
+    "DivergenceTwoSampleTest": "divest.divergence",
+    "FiniteSetSteinTest": "divest.goodness_of_fit",
+    "FitReport": "divest.goodness_of_fit",
+    "GroupComparison": "divest.comparison",
+    "KernelDensity": "divest.density",
     "KernelIVRegressor": "divest.moments",
     "KernelMethodOfMoments": "divest.moments",
+    "KernelSteinTest": "divest.goodness_of_fit",
     "LinearIVRegressor": "divest.moments",
+    "LogPerplexityTest": "divest.goodness_of_fit",
+    "MarkovChainEstimator": "divest.discrete",
     "MixtureOfExperts": "divest.sample_complexity",
+    "NearestNeighborDistanceDivergence": "divest.divergence",
+    "NearestNeighborRatioDivergence": "divest.divergence",
     "PNCriterion": "divest.sample_complexity",
+    "PerturbedSteinTest": "divest.goodness_of_fit",
+    "RegimeResult": "divest.density",
+    "RobustSteinTest": "divest.goodness_of_fit",
+    "SequenceSteinTest": "divest.goodness_of_fit",
     "SteinEstimator": "divest.unnormalized",
     "TruncatedSteinEstimator": "divest.unnormalized",
+    "compare": "divest.comparison",
+    "compare_groups": "divest.comparison",
+    "compare_models": "divest.goodness_of_fit",
+    "condensation_bandwidths": "divest.density",
+    "density_report": "divest.density",
+    "divergence_two_sample_test": "divest.divergence",
+    "drift_table": "divest.discrete",
+    "estimate_divergence": "divest.divergence",
+    "fit_report": "divest.goodness_of_fit",
+    "information_value": "divest.discrete",
+    "kernel_stein_test": "divest.goodness_of_fit",
     "moment_test": "divest.moments",
     "pn_criterion": "divest.sample_complexity",
+    "population_stability_index": "divest.discrete",
     "sample_size_for_power": "divest.sample_complexity",
     "sample_size_report": "divest.sample_complexity",
 }
@@ -84,6 +125,7 @@ __all__ = [
     "EstimateResult",
     "FiniteSetSteinTest",
     "FitReport",
+    "GroupComparison",
     "HypothesisResult",
     "KernelDensity",
     "KernelIVRegressor",
@@ -91,6 +133,7 @@ __all__ = [
     "KernelSteinTest",
     "LinearIVRegressor",
     "LogPerplexityTest",
+    "MarkovChainEstimator",
     "MixtureOfExperts",
     "NearestNeighborDistanceDivergence",
     "NearestNeighborRatioDivergence",
@@ -103,15 +146,19 @@ __all__ = [
     "TruncatedSteinEstimator",
     "TrustWarning",
     "compare",
+    "compare_groups",
     "compare_models",
     "condensation_bandwidths",
     "density_report",
     "divergence_two_sample_test",
+    "drift_table",
     "estimate_divergence",
     "fit_report",
+    "information_value",
     "kernel_stein_test",
     "moment_test",
     "pn_criterion",
+    "population_stability_index",
     "sample_size_for_power",
     "sample_size_report",
     "stack_samples",
@@ -121,9 +168,11 @@ __version__ = "0.1.0.dev0"
 
 
 def __getattr__(name: str) -> _typing.Any:
-    """Load the folder that a name of `_LATER` is from."""
+    """A name of `_LATER`, or one of the folders."""
     if name in _LATER:
         return getattr(_import_module(_LATER[name]), name)
+    if name in _FOLDERS:
+        return _import_module(f"divest.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

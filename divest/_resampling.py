@@ -14,13 +14,14 @@ from threadpoolctl import threadpool_limits
 def resampling_pvalue(observed: float, null: np.ndarray) -> float:
     """``(1 + exceedances) / (1 + n_resamples)``; draws that tie with `observed` exceed it.
 
-    Values tie when they differ by less than 1e-12 of their size: rounding must not decide. NaN
-    where a value is NaN.
+    Values tie when they differ by less than 1e-12 of their size: rounding must not decide. Infinite
+    values tie with each other. NaN where a value is NaN.
     """
     null = np.asarray(null, dtype=float)
     if np.isnan(observed) or np.isnan(null).any():
         return float("nan")
     tie = 1e-12 * np.maximum(abs(observed), np.abs(null))
+    tie = np.where(np.isinf(tie), 0.0, tie)
     return float((1 + np.count_nonzero(null >= observed - tie)) / (1 + len(null)))
 
 

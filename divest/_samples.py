@@ -1,15 +1,12 @@
 """From two samples to one labelled table."""
 
 from collections.abc import Iterable
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from divest._validation import check_sample
-
-RARE = "(rare)"  # the cell of categories with too few rows
 
 
 def stack_samples(P: Any, Q: Any) -> tuple[Any, np.ndarray]:
@@ -70,7 +67,8 @@ def as_frame(table: Any, name: str) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         frame = table
     elif hasattr(table, "columns") and hasattr(table, "shape"):  # polars and its kin
-        frame = pd.DataFrame({column: table[column].to_list() for column in table.columns})
+        frame = pd.DataFrame({column: as_series(table[column], str(column))
+                              for column in table.columns})
     else:
         values = np.asarray(table)
         values = values.reshape(-1, 1) if values.ndim == 1 else values
@@ -85,6 +83,58 @@ def as_frame(table: Any, name: str) -> pd.DataFrame:
         raise ValueError(f"{name} is empty: it has {len(frame)} rows and "
                          f"{frame.shape[1]} columns.")
     return frame
+
+
+def matched_frames(current: Any, reference: Any, columns: Iterable[str] | None = None
+                   ) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    """Two tables with the same columns, and the names of those that only one table has."""
+    p, q = as_frame(current, "current"), as_frame(reference, "reference")
+    if not (hasattr(current, "columns") or hasattr(reference, "columns")) and (
+            p.shape[1] != q.shape[1]):
+        raise ValueError("arrays must have the same number of columns, got reference with "
+                         f"{q.shape[1]} and current with {p.shape[1]}.")
+    names, unmatched = _shared_columns(p, q, columns)
+    p, q = (pd.DataFrame({name: as_series(frame[name], str(name)) for name in names}, copy=False)
+            for frame in (p, q))
+    return p, q, unmatched
+
+
+def _shared_columns(p: pd.DataFrame, q: pd.DataFrame,
+                    columns: Iterable[str] | None) -> tuple[list[Any], tuple[str, ...]]:
+    """Columns to compare, and those that only one table has."""
+    if columns is not None:
+        names = [columns] if isinstance(columns, str) else list(columns)
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"columns must name different columns, got {names!r}.")
+        for table, frame in (("current", p), ("reference", q)):
+            if missing := [str(c) for c in names if c not in frame.columns]:
+                known = ", ".join(map(str, frame.columns))
+                raise ValueError(f"the {table} table has no column {', '.join(missing)}; "
+                                 f"it has {known}.")
+        return names, ()
+    names = [c for c in q.columns if c in p.columns]
+    only = [str(c) for frame in (q, p) for c in frame.columns if c not in names]
+    if not names:
+        raise ValueError("the tables share no column; reference has "
+                         f"{', '.join(map(str, q.columns))}, current has "
+                         f"{', '.join(map(str, p.columns))}.")
+    return names, tuple(only)
+
+
+def as_series(values: Any, name: str) -> pd.Series:
+    """One column of values of any kind as a pandas Series; Python dates become pandas dates."""
+    if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
+        values = values.iloc[:, 0]
+    if not isinstance(values, pd.Series):
+        if hasattr(values, "to_list"):  # polars and its kin
+            values = values.to_list()
+        elif np.ndim(np.asarray(values, dtype=object)) != 1:
+            raise ValueError(f"{name} must be one column of values, got "
+                             f"{np.ndim(np.asarray(values, dtype=object))} dimensions.")
+        values = pd.Series(values, name=name)
+    if values.dtype == object and pd.api.types.infer_dtype(values) == "date":
+        values = pd.to_datetime(values)
+    return values
 
 
 def column_kind(p: pd.Series, q: pd.Series) -> str:
@@ -103,7 +153,9 @@ def column_kind(p: pd.Series, q: pd.Series) -> str:
                             for name, (values, table) in types.items())
         raise ValueError(f"column {p.name!r} holds {told}; make both the same.")
     if "labels" not in types:
-        return "numeric" if pd.concat([p, q]).nunique() > 20 else "discrete"
+        both = [values for values in (p, q) if len(values)]
+        many = q.head(1000).nunique() > 20 or pd.concat(both).nunique() > 20  # the cheap one first
+        return "numeric" if many else "discrete"
     if len(q) > 100 and q.nunique() > 0.5 * len(q):
         return "identifier"
     return "categorical"
@@ -130,15 +182,6 @@ def _example(values: pd.Series, name: str) -> Any:
     return values.iloc[0] if len(values) else ""
 
 
-def _labels(values: pd.Series) -> pd.Series:
-    """Values as text; equal numbers are the same label, whatever their type."""
-    def label(value: Any) -> str:
-        number = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
-        return repr(float(value) + 0.0) if number else str(value)
-
-    return values.dropna().astype(object).map(label)
-
-
 def as_numbers(values: pd.Series) -> np.ndarray:
     """A numeric or date column as floats (dates as seconds), missing values as NaN."""
     if pd.api.types.is_datetime64_any_dtype(values):
@@ -146,24 +189,6 @@ def as_numbers(values: pd.Series) -> np.ndarray:
     elif pd.api.types.is_timedelta64_dtype(values):
         values = values.dt.total_seconds()
     return values.to_numpy(dtype=float, na_value=np.nan)
-
-
-def category_counts(p: pd.Series, q: pd.Series, max_categories: int = 50) -> pd.DataFrame:
-    """Counts of each category in both samples, rare ones in one cell.
-
-    The cells are chosen from the pooled counts, blind to the samples: the largest, with at least
-    five rows. A rule that looked at one sample would break the test.
-    """
-    counts = pd.DataFrame({"p": _labels(p).value_counts(), "q": _labels(q).value_counts()})
-    counts = counts.fillna(0).astype(int)
-    pooled = counts.sum(axis=1)
-    large = pooled[pooled >= 5].sort_index().sort_values(ascending=False, kind="stable")
-    kept = counts.loc[large.index[:max_categories]]
-    rare = counts.drop(index=kept.index).sum()
-    if rare.sum():
-        kept = pd.concat([kept, rare.to_frame(RARE).T])
-    kept.attrs["new_categories"] = int(((counts["q"] == 0) & (counts["p"] > 0)).sum())
-    return kept
 
 
 def numeric_columns(frame: pd.DataFrame, columns: Iterable[str] | None, what: str

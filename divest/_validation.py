@@ -19,6 +19,11 @@ def check_number(name: str, value: Any, low: float = -np.inf, high: float = np.i
     return number
 
 
+def check_not_negative(name: str, value: Any) -> float:
+    """`value` as a finite float, 0 or above."""
+    return 0.0 if value == 0 else check_number(name, value, 0.0)
+
+
 def check_bounds(name: str, value: Any) -> tuple[float, float]:
     """Two numbers, 0 < lower < upper."""
     wrong = f"{name} must be (lower, upper) with 0 < lower < upper, got {value!r}."
@@ -178,25 +183,72 @@ def check_row_groups(groups: Any, is_p: np.ndarray) -> list[np.ndarray]:
     return blocks
 
 
-def check_counts(P: Any, Q: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Whole counts over the same cells, without the cells that are empty in both."""
+def check_counts(P: Any, Q: Any, names: tuple[str, str] = ("P", "Q")
+                 ) -> tuple[np.ndarray, np.ndarray, pd.Index]:
+    """Whole counts over the same cells, without the cells that are empty in both, and the cells.
+
+    Two Series are matched by their index; the cells of anything else are 0, 1, ...
+    """
     if isinstance(P, pd.Series) and isinstance(Q, pd.Series):
+        for name, series in zip(names, (P, Q), strict=True):
+            if not series.index.is_unique:
+                twice = series.index[series.index.duplicated()][0]
+                raise ValueError(f"{name} has more than one count for {twice!r}; add them up.")
         P, Q = P.align(Q, join="outer", fill_value=0)
-    counts = []
-    for name, values in (("P", P), ("Q", Q)):
-        values = column_or_1d(np.asarray(values)).astype(float)
-        wrong = np.flatnonzero(~((values >= 0) & (values == np.round(values)) & (values < 2**53)))
-        if len(wrong):
-            raise ValueError(f"{name} must hold counts (whole numbers, 0 or more); "
-                             f"entry {wrong[0]} is {values[wrong[0]]:g}.")
-        if not values.sum():
-            raise ValueError(f"{name} holds no counts: it is empty or all zero.")
-        counts.append(values)
-    if len(counts[0]) != len(counts[1]):
-        raise ValueError("P and Q must have the same cells, got "
-                         f"{len(counts[0])} and {len(counts[1])} counts.")
-    used = counts[0] + counts[1] > 0
-    return counts[0][used], counts[1][used]
+    a, cells = _whole_counts(P, names[0])
+    b, other = _whole_counts(Q, names[1])
+    if len(a) != len(b):
+        raise ValueError(f"{names[0]} and {names[1]} must have the same cells, got {len(a)} and "
+                         f"{len(b)} counts.")
+    used = a + b > 0
+    return a[used], b[used], (cells if isinstance(P, pd.Series) else other)[used]
+
+
+def _whole_counts(values: Any, name: str) -> tuple[np.ndarray, pd.Index]:
+    """Counts as floats, at least one above 0, and the names of their cells."""
+    try:
+        cells = values.index if isinstance(values, pd.Series) else pd.RangeIndex(len(values))
+        counts = np.asarray(values).astype(float).reshape(len(cells))
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold one count per cell, got {values!r}.") from None
+    wrong = np.flatnonzero(~((counts >= 0) & (counts == np.round(counts)) & (counts < 2**53)))
+    if len(wrong):
+        raise ValueError(f"{name} must hold counts (whole numbers, 0 or more); "
+                         f"entry {cells[wrong[0]]} is {counts[wrong[0]]:g}.")
+    if not counts.sum():
+        raise ValueError(f"{name} holds no counts: it is empty or all zero.")
+    return counts, cells
+
+
+def check_count_table(table: Any) -> tuple[np.ndarray, pd.Index]:
+    """Whole counts (groups, cells) without empty rows and columns, and the names of the groups."""
+    if hasattr(table, "columns") and not isinstance(table, pd.DataFrame):  # polars and its kin
+        table = pd.DataFrame({column: np.asarray(table[column]) for column in table.columns})
+    frame = pd.DataFrame(table)
+    try:
+        values = frame.to_numpy(dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError("counts must hold numbers only, a row for each group.") from None
+    wrong = np.argwhere(~((values >= 0) & (values == np.round(values)) & (values < 2**53)))
+    if len(wrong):
+        row, column = wrong[0]
+        raise ValueError("counts must hold counts (whole numbers, 0 or more); row "
+                         f"{frame.index[row]}, column {frame.columns[column]} is "
+                         f"{values[row, column]:g}.")
+    rows = values.any(axis=1)
+    if (found := np.count_nonzero(rows)) < 2:
+        raise ValueError("counts must have a row for each of two or more groups, got "
+                         f"{found} that {'is' if found == 1 else 'are'} not all zero.")
+    return values[rows][:, values.any(axis=0)], frame.index[np.flatnonzero(rows)]
+
+
+def check_edges(edges: np.ndarray) -> np.ndarray:
+    """Strictly increasing limits between cells; infinite ones at the ends are left out."""
+    if edges.ndim != 1 or np.isnan(edges).any() or not (edges[1:] > edges[:-1]).all() or (
+            not np.isfinite(edges).any()):
+        raise ValueError("edges must be numbers that increase strictly, got "
+                         f"{', '.join(f'{edge:g}' for edge in np.ravel(edges)[:20]) or 'none'}.")
+    return edges[np.isfinite(edges)]
 
 
 def check_sample(sample: Any, name: str) -> tuple[np.ndarray, list[Any] | None]:

@@ -43,6 +43,9 @@ TINY = {
         "sequences": (20, 40), "symbols": (3,), "resamples": 9, "rounds": 1, "budget": 0.0,
     },
     "unnormalized": {"fits": ((80, 2),), "rounds": 1, "budget": 0.0},
+    "discrete": {
+        "rows": 2_000, "columns": 5, "cells": (10,), "calls": 2, "rounds": 1, "budget": 0.0,
+    },
 }  # fmt: skip
 
 
@@ -52,6 +55,7 @@ def families(monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
     from benchmarks import (
         density,
+        discrete,
         divergence,
         goodness_of_fit,
         moments,
@@ -64,7 +68,7 @@ def families(monkeypatch):
     found = {"neighbors": neighbors, "divergence": divergence,
              "goodness_of_fit": goodness_of_fit, "density": density,
              "sample_complexity": sample_complexity, "moments": moments,
-             "sequences": sequences, "unnormalized": unnormalized}
+             "sequences": sequences, "unnormalized": unnormalized, "discrete": discrete}
     for name, family in found.items():
         monkeypatch.setattr(family, "QUICK", replace(family.QUICK, **TINY[name]))
     return found
@@ -164,6 +168,16 @@ def test_unnormalized(families):
     assert (found[["ratio", "seconds", "mb"]] > 0).all(axis=None)
     assert found.loc["own search", "error"] < 1e-6
     assert found.loc["scipy BFGS", "error"] < 0.1  # its gradient is one of differences
+
+
+def test_discrete(families):
+    found = families["discrete"].run(families["discrete"].QUICK)
+    found = found.set_index(["contestant", "against"])
+    assert (found["ratio"] > 0).all()
+    assert (found.loc["drift_table", ["seconds", "mb"]] > 0).all(axis=None)
+    assert found.loc[("drift_table", "pandas loop"), "error"] < 2e-3
+    same = found.loc[[("jensen_shannon_test", "scipy G test"), ("f_divergence", "numpy")]]
+    assert same["error"].lt(1e-10).all()
 
 
 def test_absent_linearmodels_is_named(families, monkeypatch):

@@ -12,6 +12,7 @@ import pytest
 
 from divest import __version__, compare
 from divest.cli import main
+from divest.comparison import compare_groups
 
 DATA = Path(__file__).parents[1] / "examples" / "data"
 SEASONS = [str(DATA / f"penguins_{year}.csv") for year in (2007, 2009)]
@@ -53,8 +54,9 @@ def test_json_and_csv_hold_the_numbers(capsys):
     assert parsed["verdict"] == expected.verdict
     assert parsed["drift"] is expected.drift
     _, out, _ = run(capsys, "compare", *SEASONS, *QUICK, "--output", "csv")
-    pd.testing.assert_frame_equal(pd.read_csv(StringIO(out)), expected.to_frame(),
-                                  check_dtype=False, rtol=1e-12)
+    table = pd.read_csv(StringIO(out), dtype={"failed_diagnostics": str})
+    table["failed_diagnostics"] = table["failed_diagnostics"].fillna("")
+    pd.testing.assert_frame_equal(table, expected.to_frame(), check_dtype=False, rtol=1e-12)
 
 
 @pytest.mark.parametrize("suffix", ["txt", "json", "csv"])
@@ -93,6 +95,56 @@ def test_status_one_only_when_asked_and_found(capsys, same):
     assert run(capsys, "compare", *same, *QUICK, "--fail-on-drift")[0] == 0
     assert run(capsys, "compare", *SEASONS, *QUICK)[0] == 0
     assert run(capsys, "compare", *SEASONS, *QUICK, "--fail-on-drift")[0] == 1
+
+
+def test_smallest_effect_and_cells_reach_the_function(capsys):
+    words = ["compare", *SEASONS, *QUICK, "--min-effect", "0.2", "--bins", "5"]
+    _, out, _ = run(capsys, *words, "--output", "json")
+    expected = compare(*(pd.read_csv(name) for name in SEASONS), random_state=0, n_resamples=99,
+                       minimum_effect=0.2, bins=5)
+    found = [row["pvalue_minimum_effect"] for row in json.loads(out)["columns"]]
+    np.testing.assert_allclose(found, expected.columns["pvalue_minimum_effect"], rtol=1e-12)
+
+
+@pytest.fixture
+def months(tmp_path, rng):
+    """A reference, and a table of two months of which the second has changed."""
+    names = tmp_path / "reference.csv", tmp_path / "months.csv"
+    pd.DataFrame({"x": rng.normal(size=200)}).to_csv(names[0], index=False)
+    days = pd.date_range("2024-01-01", periods=60).astype(str)
+    x = rng.normal(size=60) + 2 * (np.arange(60) > 30)
+    pd.DataFrame({"day": days, "x": x}).to_csv(names[1], index=False)
+    return names
+
+
+def test_groups_are_those_of_the_function(capsys, months):
+    words = ["compare", *months, "--by", "day", "--freq", "M"]
+    expected = compare_groups(*(pd.read_csv(name) for name in months), "day", freq="M",
+                              random_state=0)
+    assert run(capsys, *words) == (0, expected.summary() + "\n", "")
+    _, out, _ = run(capsys, *words, "--output", "csv")
+    assert pd.read_csv(StringIO(out))["group"].tolist() == ["2024-02", "2024-01"]
+    status, out, _ = run(capsys, *words, "--output", "json", "--fail-on-drift")
+    assert status == 1
+    assert [row["columns"] for row in json.loads(out)["groups"]] == ["", "x"]
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["--by", "week"], "no column week to group by; it has day, x"),
+    (["--freq", "M"], "--freq needs --by"),
+    (["--by", "x", "--freq", "h"], "invalid choice"),
+    (["--by", "day", "--columns", "day,x"], "column day names the groups"),
+    (["--by", "day", "--level", "0.9"], "level must lie between 0 and 0.5"),
+    (["--by", "day", "--divergence", "kl"], "--divergence is for the joint analysis"),
+    (["--by", "day", "--standardize", "none"], "--standardize is for the joint analysis"),
+    (["--min-effect", "-1"], "minimum_effect must"),
+    (["--bins", "1"], "bins must be at least 2"),
+])
+def test_errors_about_groups_and_cells_take_one_line(capsys, months, words, message):
+    status, _, err = run(capsys, "compare", *months, *words)
+    assert status == 2
+    assert message in err
+    assert err.count("\n") == 1
 
 
 def test_progress_goes_to_standard_error(capsys, same):

@@ -35,6 +35,7 @@ from divest import (
     SteinEstimator,
     TruncatedSteinEstimator,
 )
+from divest.discrete import MarkovChainEstimator
 from divest.goodness_of_fit import as_score_model
 from divest.sample_complexity import MixtureOfExperts, PNCriterion, gaussian
 from divest.unnormalized import gaussian_score
@@ -138,9 +139,10 @@ ESTIMATORS = [  # small instances of every public estimator; a test fails where 
     LinearIVRegressor("2sls"),
     KernelIVRegressor(n_knots=3, n_components=10, cv=2),
 ]
-NO_TABLES = {  # sequences of any length; rows that are predictive laws and sum to 1
+NO_TABLES = {  # sequences of any length; rows that are predictive laws and sum to 1; states
     SequenceSteinTest,
     LogPerplexityTest,
+    MarkovChainEstimator,
 }
 ABOUT_SIZE = {  # a diagnostic of each that says whether the rows are enough
     NearestNeighborRatioDivergence: "saturated_share",

@@ -1,5 +1,6 @@
 """Importing divest is cheap, and works where nothing can be written."""
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -30,16 +31,24 @@ def test_heavy_packages_wait_for_their_first_use():
     assert not set(LATE) & set(loaded)
 
 
-def test_folders_that_wait_are_loaded_by_their_names():
+def test_folders_are_loaded_by_their_names():
     loaded = run("import sys, divest; print(*sys.modules)").split()
-    assert "divest.divergence" in loaded
-    assert not {"divest.moments", "divest.sample_complexity"} & set(loaded)
+    assert not {f"divest.{folder}" for folder in divest._FOLDERS} & set(loaded)
     code = "import divest; print(set(divest.__all__) <= set(dir(divest)), divest.pn_criterion)"
     assert run(code).startswith("True <function pn_criterion")
+    folder = "import divest; print(divest.density.KernelDensity.__name__)"
+    assert run(folder).split() == ["KernelDensity"]
     everything = "from divest import *; print(KernelMethodOfMoments.__name__, compare.__name__)"
     assert run(everything).split() == ["KernelMethodOfMoments", "compare"]
     with pytest.raises(AttributeError, match="module 'divest' has no attribute 'nothing'"):
         _ = divest.nothing
+
+
+def test_names_that_wait_stand_where_they_are_looked_for():
+    assert set(divest._LATER) < set(divest.__all__)
+    assert {name.split(".")[1] for name in divest._LATER.values()} == set(divest._FOLDERS)
+    for name, folder in divest._LATER.items():
+        assert name in importlib.import_module(folder).__all__
 
 
 @pytest.mark.slow

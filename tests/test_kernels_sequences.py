@@ -6,7 +6,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from divest import _kernels
+from divest.goodness_of_fit import sequence_models
+from divest.goodness_of_fit._discrete_operator import EditOperator, balanced
 from divest.goodness_of_fit._encoded import encoded
+from divest.goodness_of_fit._sequence_adapter import Edits, as_coded_model
+from divest.goodness_of_fit._substrings import SubstringFeatures
 from divest.goodness_of_fit.sequence_models import HiddenMarkovModel, MarkovChainModel
 
 loops = _kernels.sequences
@@ -50,21 +54,23 @@ def test_fields(longest, dense):
     rng = np.random.default_rng(longest)
     sequences = random_sequences(rng)
     x = encoded(sequences)
-    substitute, append = rng.random((len(x.tokens), K)), rng.random((x.n, K))
+    substitute, append = rng.random((4 * K, K)), rng.random((x.n, K))
     remove = rng.random(x.n) * (x.lengths > 1)
-    substitute[np.arange(len(x.tokens)), x.tokens] = 0.0
+    substitute[np.arange(4 * K), np.arange(4 * K) % K] = 0.0
     substitute[rng.random(substitute.shape) < 0.2] = 0.0
+    row = K * rng.integers(0, 4, len(x.tokens)) + x.tokens  # its own symbol has weight 0
     size = sum(K**r for r in range(1, longest + 1))
     touched = np.arange(size) if dense else np.empty(1000, np.int64)
-    arguments = (x.tokens, x.starts, substitute, append, remove, longest, np.zeros(size), touched,
-                 size if dense else 0)
-    want = np.array([plain.edit_field(s, substitute[a:b], append[i], remove[i], longest)
+    arguments = (x.tokens, x.starts, row, substitute, substitute.sum(axis=1), append,
+                 append.sum(axis=1), remove, longest, np.zeros(size), np.zeros(size, np.bool_),
+                 touched, size if dense else 0)
+    want = np.array([plain.edit_field(s, substitute[row[a:b]], append[i], remove[i], longest)
                      for i, (s, a, b) in enumerate(zip(sequences, x.starts, x.starts[1:],
                                                        strict=False))])
-    total, own = np.zeros(size), np.empty(x.n)
-    loops.field_sums(*arguments, total, own)
+    total, squares = np.zeros(size), np.zeros(size)
+    loops.field_sums(*arguments, total, squares)
     assert_allclose(total, want.sum(axis=0), atol=1e-12)
-    assert_allclose(own, (want**2).sum(axis=1), rtol=1e-12)
+    assert_allclose(squares, (want**2).sum(axis=0), atol=1e-12)
     indices, values = np.empty(x.n * size, np.int64), np.empty(x.n * size)
     ends = np.zeros(x.n + 1, np.int64)
     assert loops.field_rows(*arguments, indices, values, ends) == ends[-1]
@@ -88,15 +94,34 @@ def ratios_of(probability, sequences, stop=0.3):
     return np.concatenate(substitute), np.array(append), np.array(remove)
 
 
+@pytest.mark.parametrize("tabled", [True, False])
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
-def test_markov_chain(order):
+def test_markov_chain(order, tabled, monkeypatch):
+    """With ratios from a table of windows, and place by place."""
+    monkeypatch.setattr(sequence_models, "WINDOWS", 1 << 20 if tabled else 0)
     rng = np.random.default_rng(order)
     model, sequences = chain(rng, order), random_sequences(rng)
     want = [plain.markov_probability(x, model.tables) * 0.7**(len(x) - 1) * 0.3 for x in sequences]
     assert_allclose(model.log_prob_many(sequences), np.log(want), rtol=1e-12)
     ratios = ratios_of(lambda x: plain.markov_probability(x, model.tables), sequences)
-    for got, wanted in zip(model._coded_edits(encoded(sequences)), ratios, strict=True):
+    edits = model._coded_edits(encoded(sequences))
+    assert tabled == (len(edits.substitute) == sum(K**(b + a + 1) for b in range(order + 1)
+                                                   for a in range(order + 1)))
+    for got, wanted in zip(edits.spread()[:3], ratios, strict=True):
         assert_allclose(got, wanted, rtol=1e-11)
+
+
+def test_windows_that_cannot_be():
+    """Sequences without impossible windows have the ratios that they have place by place."""
+    model = MarkovChainModel([[0.5, 0.5, 0.0], [[0.5, 0.5, 0.0], [0.2, 0.7, 0.1],
+                                                [0.0, 0.6, 0.4]]], stop=0.2)
+    sequences = encoded([(0, 1, 2, 1), (1, 1, 0), (1, 2, 2)])
+    edits = model._coded_edits(sequences)
+    assert np.isfinite(edits.spread().substitute).all()
+    assert_allclose(edits.spread().substitute, model._substitutions(sequences), rtol=1e-12)
+    assert not np.isfinite(edits.substitute).all()  # the table holds them
+    operator = EditOperator(as_coded_model(model, None), Edits(), SubstringFeatures(2), "root")
+    assert np.isfinite(operator.value(sequences))
 
 
 @pytest.mark.parametrize("n_states", [1, 2, 3])
@@ -110,7 +135,7 @@ def test_hidden_markov_model(n_states):
     want = [probability(x) * 0.7**(len(x) - 1) * 0.3 for x in sequences]
     assert_allclose(model.log_prob_many(sequences), np.log(want), rtol=1e-12)
     wanted_ratios = ratios_of(probability, sequences)
-    for got, wanted in zip(model._coded_edits(encoded(sequences)), wanted_ratios, strict=True):
+    for got, wanted in zip(model._coded_edits(encoded(sequences))[:3], wanted_ratios, strict=True):
         assert_allclose(got, wanted, rtol=1e-11)
 
 
@@ -135,3 +160,10 @@ def test_samples_have_the_law(model):
     p = np.exp([model.log_prob((a, b, c)) for a in range(3) for b in range(3) for c in range(3)])
     assert_allclose(p.sum(), 1.0, rtol=1e-12)
     assert (np.abs(counts - n * p) <= 5 * np.sqrt(n * p) + 5).all()
+
+
+def test_balancing_at_the_ends():
+    ratio = np.array([0.0, 1e-300, 0.25, 1.0, 4.0, 1e300, np.inf])
+    want = [0.0, 1e-300, 0.2, 0.5, 0.8, 1.0, 1.0]
+    assert_allclose(balanced("barker", ratio), want, rtol=1e-15)
+    assert ratio[-1] == np.inf  # left as it was

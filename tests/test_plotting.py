@@ -20,7 +20,7 @@ from divest import (
     compare,
 )
 from divest.datasets import load_penguins, ring, shifted_gaussians
-from divest.discrete import g_test
+from divest.discrete import f_divergence_test
 from divest.goodness_of_fit import KernelSteinTest
 from divest.goodness_of_fit.composite import CompositeSteinTest
 from divest.plotting import (
@@ -352,7 +352,7 @@ def test_an_unfitted_estimator_is_refused():
 
 def test_a_test_without_draws_is_refused():
     with pytest.raises(ValueError, match=r"chi-square.* made none"):
-        plot_null_distribution(g_test([300, 500], [400, 400]))
+        plot_null_distribution(f_divergence_test([300, 500], [400, 400]))
 
 
 def test_matplotlib_waits_and_its_absence_is_explained():

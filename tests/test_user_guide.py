@@ -25,6 +25,7 @@ EXPLAINED = {  # the files whose diagnostics a page has to name
     "compare": ["comparison/*.py"],
     "sample_size": ["sample_complexity/*.py", "divergence/*symmetric*.py"],
     "moments": ["moments/*.py"],
+    "categories": ["discrete/*.py"],
 }
 CODE = re.compile(r"^\.\. code-block:: python\n\n((?:   .*\n|\n)+)", flags=re.M)
 
@@ -60,6 +61,7 @@ def diagnostics(page):
     ("density", {"condensed_share"}),
     ("sample_size", {"null_scale", "extrapolation", "fit_risk", "forward_finite"}),
     ("moments", {"first_stage_F", "weak_identification", "edge_of_path", "few_groups"}),
+    ("categories", {"new_categories", "small_cells", "too_few_rows", "relaxations"}),
 ])
 def test_diagnostics_are_found(page, some):
     assert some <= set(diagnostics(page))
@@ -88,7 +90,7 @@ def figures():
 
 
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")
-@pytest.mark.parametrize("page", ["divergence", "unnormalized", "density"])
+@pytest.mark.parametrize("page", ["divergence", "unnormalized", "density", "categories"])
 def test_code_runs(page, figures):
     run(page)
 
@@ -117,6 +119,15 @@ def test_table_of_blind_spots_has_the_numbers_that_were_measured():
     measured = pd.read_csv(PAGES / "measured_blind_spots.csv")["measured"]
     rows = measured.to_numpy()[:36].reshape(-1, 2, 2).transpose(0, 2, 1)  # true model first
     assert shown == [f"{share:.2f}" for share in rows.ravel()]
+
+
+def test_rules_of_thumb_fail_by_the_numbers_that_were_measured():
+    section = text("categories").partition("rules of thumb fail\n---")[2].partition("\n---")[0]
+    shown = set(re.findall(r"(?<!\d)\.\d+", section)) - {".05", ".95"}  # these are levels
+    measured = pd.read_csv(PAGES / "measured_categories.csv")["measured"]
+    assert len(shown) > 15
+    for number in shown:
+        assert number in {f"{share:.{len(number) - 1}f}"[1:] for share in measured}, number
 
 
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")

@@ -58,81 +58,114 @@ def inverse_root(count):
 
 
 @kernel
-def edit_field(tokens, first, end, substitute, append, remove, longest, field, touched, count):
-    """``sum_y w(y) (features(y) - features(x))`` over all edits y of one sequence x.
+def edit_field(tokens, first, end, row, substitute, leave, append, grow, remove, longest, field):
+    """Add ``sum_y w(y) (features(y) - features(x))`` over all edits y of one sequence x to `field`.
 
-    `substitute` (T, K), `append` (K,) and `remove` hold the weights w. Adds to `field`, and returns
-    how many of its entries, named in `touched`, may not be zero: all of them, named beforehand,
-    where `count` is not 0. Calls inside these loops would take most of the time.
+    Weights w: ``substitute[row[t]]`` (K,) at place t, with the sum ``leave[row[t]]``; `append` (K,)
+    with the sum `grow`; `remove`. Calls inside these loops, and signed indices, would take most of
+    the time.
     """
-    n_symbols, dense, grow = append.shape[0], count > 0, 0.0
-    for a in range(n_symbols):
-        grow += append[a]
+    n_symbols, offset, stride = append.shape[0], 0, 1
     for length in range(1, longest + 1):
-        places, offset = end - first - length + 1, first_number(length, n_symbols)
+        places = end - first - length + 1
+        if places < 0:
+            return
         scale, more, fewer = (inverse_root(places), inverse_root(places + 1),
                               inverse_root(places - 1))
         kept = grow * (more - scale) + remove * (fewer - scale)
+        code = window_code(tokens, first, length - 1, n_symbols)
         for s in range(first, first + places):
-            code, power, gone = 0, 1, 0.0
-            for t in range(s, s + length):
-                code = code * n_symbols + tokens[t]
-            code += offset
+            code = code * n_symbols + tokens[s + length - 1]
+            power, gone = 1, 0.0
             for t in range(s + length - 1, s - 1, -1):
-                base = code - tokens[t] * power
+                target, r = np.uint64(offset + code - tokens[t] * power), np.uint64(row[t])
+                gone += leave[r]
                 for a in range(n_symbols):
-                    weight, target = substitute[t, a] * scale, base + a * power
-                    gone += weight
-                    if not dense and field[target] == 0.0:
+                    field[target] += substitute[r, a] * scale
+                    target += np.uint64(power)
+                power *= n_symbols
+            lost = remove * fewer if s == first + places - 1 else 0.0
+            field[offset + code] += kept - gone * scale - lost
+            code -= tokens[s] * stride
+        for a in range(n_symbols):
+            field[offset + code * n_symbols + a] += append[a] * more
+        stride *= n_symbols
+        offset += stride
+
+
+@kernel
+def name_changed(tokens, first, end, n_symbols, longest, seen, touched):
+    """Name the substrings that an edit may change, each once; how many there are.
+
+    `seen` is all False, before and after.
+    """
+    count = 0
+    for length in range(1, longest + 1):
+        places, offset = end - first - length + 1, first_number(length, n_symbols)
+        for s in range(first, first + places):
+            code, power = offset + window_code(tokens, s, length, n_symbols), 1
+            for t in range(s + length - 1, s - 1, -1):
+                target = np.uint64(code - tokens[t] * power)
+                for _ in range(n_symbols):
+                    if not seen[target]:
+                        seen[target] = True
                         touched[count] = target
                         count += 1
-                    field[target] += weight
+                    target += np.uint64(power)
                 power *= n_symbols
-            if not dense and field[code] == 0.0:
-                touched[count] = code
-                count += 1
-            lost = remove * fewer if s == first + places - 1 else 0.0
-            field[code] += kept - gone - lost
         if places >= 0:
             stem = offset + n_symbols * window_code(tokens, end - length + 1, length - 1, n_symbols)
-            for a in range(n_symbols):
-                if not dense and field[stem + a] == 0.0:
-                    touched[count] = stem + a
+            for target in range(stem, stem + n_symbols):
+                if not seen[target]:
+                    seen[target] = True
+                    touched[count] = target
                     count += 1
-                field[stem + a] += append[a] * more
+    for c in range(count):
+        seen[touched[c]] = False
     return count
 
 
 @kernel
-def field_sums(tokens, starts, substitute, append, remove, longest, field, touched, named, total,
-               own):
-    """Add the fields of all sequences to `total`; the square of each goes to `own` (n,).
+def field_sums(tokens, starts, row, substitute, leave, append, grow, remove, longest, field, seen,
+               touched, named, total, squares):
+    """Add the fields of all sequences to `total`, and their squares to `squares`.
 
-    `field` holds zeros, `touched` names its first `named` entries.
+    `field` holds zeros; `touched` names its first `named` entries, all of them or none.
     """
     for i in range(starts.shape[0] - 1):
-        count = edit_field(tokens, starts[i], starts[i + 1], substitute, append[i], remove[i],
-                           longest, field, touched, named)
-        square = 0.0
-        for c in range(count):
+        count = named
+        if named == 0:
+            count = name_changed(tokens, starts[i], starts[i + 1], append.shape[1], longest, seen,
+                                 touched)
+        edit_field(tokens, starts[i], starts[i + 1], row, substitute, leave, append[i], grow[i],
+                   remove[i], longest, field)
+        if named > 0:
+            for c in range(named):
+                total[c] += field[c]
+                squares[c] += field[c] * field[c]
+                field[c] = 0.0
+        for c in range(count - named):
             value = field[touched[c]]
             field[touched[c]] = 0.0
             total[touched[c]] += value
-            square += value * value
-        own[i] = square
+            squares[touched[c]] += value * value
 
 
 @kernel
-def field_rows(tokens, starts, substitute, append, remove, longest, field, touched, named, indices,
-               values, ends):
+def field_rows(tokens, starts, row, substitute, leave, append, grow, remove, longest, field, seen,
+               touched, named, indices, values, ends):
     """The fields one by one: numbers of the substrings, values, and where each sequence ends.
 
     Returns the number of entries.
     """
     filled = 0
     for i in range(starts.shape[0] - 1):
-        count = edit_field(tokens, starts[i], starts[i + 1], substitute, append[i], remove[i],
-                           longest, field, touched, named)
+        count = named
+        if named == 0:
+            count = name_changed(tokens, starts[i], starts[i + 1], append.shape[1], longest, seen,
+                                 touched)
+        edit_field(tokens, starts[i], starts[i + 1], row, substitute, leave, append[i], grow[i],
+                   remove[i], longest, field)
         for c in range(count):
             value = field[touched[c]]
             field[touched[c]] = 0.0
@@ -176,12 +209,28 @@ def markov_substitutions(tokens, starts, codes, table, order, out):
 
 
 @kernel
-def markov_stems(tokens, starts, n_symbols, order, stems):
-    """Number of the substring that symbol 0 at the end of each sequence would complete, (n,)."""
+def markov_ends(tokens, starts, n_symbols, order, last, stems):
+    """Number of the substring that ends each sequence, and of that which one more 0 would end."""
     for i in range(starts.shape[0] - 1):
+        length = min(starts[i + 1] - starts[i] - 1, order) + 1
+        last[i] = (first_number(length, n_symbols)
+                   + window_code(tokens, starts[i + 1] - length, length, n_symbols))
         length = min(starts[i + 1] - starts[i], order) + 1
         stems[i] = (first_number(length, n_symbols) + n_symbols
                     * window_code(tokens, starts[i + 1] - length + 1, length - 1, n_symbols))
+
+
+@kernel
+def window_rows(tokens, starts, n_symbols, order, offsets, rows):
+    """Number of each token's window: the token and at most `order` symbols on either side.
+
+    Windows with b symbols before the token and a after it are numbered from ``offsets[b, a]``.
+    """
+    for i in range(starts.shape[0] - 1):
+        for t in range(starts[i], starts[i + 1]):
+            before, after = min(t - starts[i], order), min(starts[i + 1] - 1 - t, order)
+            rows[t] = (offsets[before, after]
+                       + window_code(tokens, t - before, before + after + 1, n_symbols))
 
 
 @kernel
@@ -204,9 +253,9 @@ def markov_tokens(starts, uniforms, cumulative, n_symbols, order, tokens):
             code, a = 0, 0
             for s in range(max(starts[i], t - order), t):
                 code = code * n_symbols + tokens[s]
-            first = offset + code * n_symbols
-            for b in range(first, first + n_symbols - 1):
-                a += cumulative[b] <= uniforms[t]
+            first, uniform = np.uint64(offset + code * n_symbols), uniforms[t]
+            for b in range(n_symbols - 1):
+                a += cumulative[first + np.uint64(b)] <= uniform
             tokens[t] = a
 
 
@@ -228,16 +277,18 @@ def hidden_forward(tokens, starts, initial, transition, emission, ahead, log_pro
         log_prob[i] = 0.0
         ahead[starts[i] + i] = initial
         for t in range(starts[i], starts[i + 1]):
-            here, total = t + i, 0.0
+            here, total, token = np.uint64(t + i), 0.0, np.uint64(tokens[t])
+            then = here + np.uint64(1)
             for s in range(n_states):
-                total += ahead[here, s] * emission[s, tokens[t]]
+                total += ahead[here, s] * emission[s, token]
+                ahead[then, s] = 0.0
             log_prob[i] += log_of(total)
-            ahead[here + 1, :] = 0.0
             if total > 0.0:
+                factor = 1.0 / total
                 for s in range(n_states):
-                    share = ahead[here, s] * emission[s, tokens[t]] / total
+                    share = ahead[here, s] * emission[s, token] * factor
                     for r in range(n_states):
-                        ahead[here + 1, r] += share * transition[s, r]
+                        ahead[then, r] += share * transition[s, r]
 
 
 @kernel
@@ -245,45 +296,49 @@ def hidden_edits(tokens, starts, ahead, transition, emission, substitute, append
     """Ratios for all edits, but for the law of the length, from what `hidden_forward` left."""
     n_states, n_symbols = emission.shape
     behind, scratch = np.empty(n_states), np.empty(n_states)
+    step = np.empty((n_symbols, n_states, n_states))
+    for a in range(n_symbols):
+        step[a] = transition * emission[:, a]
     for i in range(starts.shape[0] - 1):
-        behind[:] = 1.0
         last = starts[i + 1] - 1
-        for t in range(last, starts[i] - 1, -1):
-            here = ahead[t + i]
-            now = edited(here, behind, emission, tokens[t])
-            if t == last:
-                remove[i] = 1.0 / now
-            for a in range(n_symbols):
-                substitute[t, a] = edited(here, behind, emission, a) / now
-            substitute[t, tokens[t]] = 0.0
-            step_back(behind, transition, emission, tokens[t], scratch)
         behind[:] = 1.0
-        for a in range(n_symbols):
-            append[i, a] = edited(ahead[last + 1 + i], behind, emission, a)
+        emitted(ahead, last + 1 + i, behind, emission, append, i)
+        for t in range(last, starts[i] - 1, -1):
+            emitted(ahead, t + i, behind, emission, substitute, t)
+            token = tokens[t]
+            factor = 1.0 / substitute[t, token]
+            if t == last:
+                remove[i] = factor
+            for a in range(n_symbols):
+                substitute[t, a] *= factor
+            substitute[t, token] = 0.0
+            step_back(behind, step, token, scratch)
 
 
 @kernel
-def edited(ahead, behind, emission, symbol):
-    """Probability of a symbol between what stands before it and what stands behind it."""
-    total = 0.0
-    for s in range(ahead.shape[0]):
-        total += ahead[s] * emission[s, symbol] * behind[s]
-    return total
+def emitted(ahead, here, behind, emission, out, row):
+    """Probability of each symbol between what stands before it and what stands behind it."""
+    for a in range(emission.shape[1]):
+        out[row, a] = 0.0
+    for s in range(emission.shape[0]):
+        share = ahead[here, s] * behind[s]
+        for a in range(emission.shape[1]):
+            out[row, a] += share * emission[s, a]
 
 
 @kernel
-def step_back(behind, transition, emission, symbol, scratch):
+def step_back(behind, step, token, scratch):
     """Take one more token into the probability of what stands behind, up to a factor."""
-    largest = 0.0
-    for s in range(behind.shape[0]):
-        scratch[s] = emission[s, symbol] * behind[s]
-    for s in range(behind.shape[0]):
-        behind[s] = 0.0
-        for r in range(behind.shape[0]):
-            behind[s] += transition[s, r] * scratch[r]
-        largest = max(largest, behind[s])
-    for s in range(behind.shape[0]):
-        behind[s] /= largest
+    n_states, total = behind.shape[0], 0.0
+    for s in range(n_states):
+        scratch[s] = behind[s]
+        total += behind[s]
+    factor = 1.0 / total  # known before the sums below are
+    for s in range(n_states):
+        total = 0.0
+        for r in range(n_states):
+            total += step[token, s, r] * scratch[r]
+        behind[s] = total * factor
 
 
 @kernel

@@ -134,7 +134,7 @@ def _contents(report: FitReport) -> dict[str, Any]:
         "left_out": list(report.left_out),
         "test": records(report.result.to_frame().assign(seed=report.result.seed))[0],
         **{name: records(getattr(report, name))
-           for name in ("bandwidths", "rows", "columns", "diagnostics")}}
+           for name in ("bandwidths", "modes", "rows", "columns", "diagnostics")}}
 
 
 def _range(text: str) -> tuple[float, float]:

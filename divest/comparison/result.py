@@ -9,12 +9,21 @@ from typing import Any
 import pandas as pd
 
 from divest._results import HypothesisResult
+from divest.comparison._text import (
+    EFFECT,
+    beyond_effect,
+    count,
+    doubts,
+    plain_text,
+    with_missing,
+)
 
 _JOINT = ["divergence", "estimate", "standard_error", "low", "high", "unit", "pvalue", "trusted"]
-_COLUMNS = ["column", "kind", "missing", "divergence", "estimate", "low", "high", "test", "pvalue",
-            "adjusted", "drift", "trusted"]
-_READ = ("P-values ask whether there is any difference, intervals how large it is; adjusted ones "
-         "allow for the number of columns and for missing values (missing: reference/current).")
+_COLUMNS = ["column", "missing", "divergence", "estimate", "low", "high", "psi_corrected", "test",
+            "pvalue", "adjusted", "drift", "trusted"]
+_READ = ("P-values ask whether there is any difference, intervals how large it is.\n"
+         "Adjusted p-values allow for the number of columns and for missing values{}.\n"
+         "psi_corrected is the population stability index less its bias: about 0 without change.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +38,9 @@ class Comparison:
         two-sample test, the same in each row), n_reference, n_current, n_columns, trusted and
         failed_diagnostics.
     columns : DataFrame
-        One row per shared column, the most significant first: column, kind, n_reference, n_current,
-        missing_reference, missing_current, missing_pvalue, new_categories, divergence, estimate,
-        standard_error, low, high, test, statistic, pvalue, pvalue_adjusted, drift and trusted.
+        One row per shared column, the most significant first: the columns of
+        `divest.discrete.drift_table`, and before the test the distance of the column with its
+        interval: divergence, estimate, standard_error, low and high.
     diagnostics : DataFrame
         The diagnostics of each joint divergence.
     test : HypothesisResult or None
@@ -42,6 +51,8 @@ class Comparison:
         Columns that only one table has.
     n_reference, n_current : int
         Rows of the tables.
+    minimum_effect : float
+        Population stability index up to which the change of a column does not matter.
 
     Examples
     --------
@@ -62,6 +73,7 @@ class Comparison:
     unmatched: tuple[str, ...]
     n_reference: int
     n_current: int
+    minimum_effect: float = 0.0
 
     @property
     def drift(self) -> bool:
@@ -70,9 +82,10 @@ class Comparison:
         Returns
         -------
         bool
-            True when the joint p-value or an adjusted one is at most the level.
+            True when the joint p-value or an adjusted one is at most the level. With a minimum
+            effect only columns count, as the joint test sees the smallest difference.
         """
-        joint = self.test is not None and self.test.reject(self.level)
+        joint = not self.minimum_effect and self.test is not None and self.test.reject(self.level)
         return joint or bool(self.columns["drift"].any())
 
     @property
@@ -97,7 +110,7 @@ class Comparison:
         if self.joint.empty:
             return self.columns.copy()
         joint = self.joint.assign(column="(joint)", kind="joint")
-        joint = joint.drop(columns=["confidence_level", "unit", "n_columns", "failed_diagnostics"])
+        joint = joint.drop(columns=["confidence_level", "unit", "n_columns"])
         if self.test is not None:
             joint = joint.assign(test=self.test.method, statistic=self.test.statistic,
                                  drift=self.test.reject(self.level))
@@ -115,10 +128,11 @@ class Comparison:
         parts = [f"{self.n_current} current rows against {self.n_reference} reference rows.",
                  self.verdict]
         if not self.joint.empty:
-            parts += ["", f"Joint distribution of {self.joint['n_columns'].iloc[0]} numeric columns"
-                      f" (complete rows: {self.joint['n_current'].iloc[0]} current, "
-                      f"{self.joint['n_reference'].iloc[0]} reference)", _plain(self.joint[_JOINT])]
-        parts += ["", "Columns", _plain(_short(self.columns)), "", *_notes(self)]
+            first = self.joint.iloc[0]
+            parts += ["", f"Joint distribution of {count(first['n_columns'], 'numeric column')} "
+                      f"(complete rows: {first['n_current']} current, {first['n_reference']} "
+                      "reference)", plain_text(self.joint[_JOINT])]
+        parts += ["", "Columns", plain_text(_short(self.columns)), "", *_notes(self)]
         return "\n".join(parts)
 
     def __str__(self) -> str:
@@ -140,13 +154,17 @@ def _difference(comparison: Comparison) -> str:
         parts.append("There are too few complete rows for a joint comparison.")
     drifting = comparison.columns.loc[comparison.columns["drift"], "column"].tolist()
     total = int(comparison.columns["pvalue_adjusted"].notna().sum())
+    beyond = beyond_effect(comparison.minimum_effect)
     if drifting:
-        named = ", ".join(map(str, drifting[:5])) + (" ..." if len(drifting) > 5 else "")
-        parts.append(f"{len(drifting)} of {total} columns drift by themselves: {named}.")
+        more = f" and {len(drifting) - 5} more" if len(drifting) > 5 else ""
+        named = ", ".join(map(str, drifting[:5])) + more
+        drift = "drifts by itself" if len(drifting) == 1 else "drift by themselves"
+        parts.append(f"{len(drifting)} of {count(total, 'column')} {drift}{beyond}: {named}.")
     elif total:
-        parts.append(f"None of {total} columns drifts by itself.")
+        parts.append(f"None of {count(total, 'column')} drifts by itself{beyond}.")
     if untested := len(comparison.columns) - total:
-        parts.append(f"{untested} {'column was' if untested == 1 else 'columns were'} not tested.")
+        were = "was" if untested == 1 else "were"
+        parts.append(f"{count(untested, 'column')} {were} not tested.")
     return " ".join(parts)
 
 
@@ -166,13 +184,18 @@ def _trust(comparison: Comparison) -> str:
 def _notes(comparison: Comparison) -> list[str]:
     """Advice of the failed diagnostics, and what was left out."""
     failed = comparison.diagnostics[~comparison.diagnostics["passed"]]
-    lines = [_READ]
+    missing = " (missing: reference/current)" if "missing" in _short(comparison.columns) else ""
+    lines = [_READ.format(missing)]
+    if comparison.minimum_effect:
+        lines.append(EFFECT.format(comparison.minimum_effect))
     for name, rows in failed.groupby("name", sort=False):
         who = ", ".join(rows["divergence"])
         value, advice = rows["value"].iloc[0], rows["advice"].iloc[0]
         lines.append(f"Doubtful: {name} = {value:.3g} ({who}): {advice}.")
+    lines += [line for line in doubts(comparison.columns)
+              if not line.startswith("Doubtful: new_categories ")]  # told below, with their number
     new = comparison.columns[comparison.columns["new_categories"] > 0]
-    lines += [f"Column {row.column}: {row.new_categories} categories are not in the reference."
+    lines += [f"Column {row.column}: categories that the reference lacks: {row.new_categories}."
               for row in new.itertuples()]
     for row in comparison.columns[comparison.columns["pvalue"].isna()].itertuples():
         lines.append(f"Column {row.column}: values not tested ({_why_untested(row)}).")
@@ -184,19 +207,16 @@ def _notes(comparison: Comparison) -> list[str]:
 def _why_untested(row: Any) -> str:
     if row.kind == "identifier":
         return "nearly every label is different"
+    if row.kind == "empty":
+        return "no values in either table"
     if row.kind == "categorical" and row.new_categories:
-        return "most labels have fewer than five rows; the current table has new ones"
+        return "all labels have fewer than five rows; the current table has new ones"
     return "no values in one table" if row.missing_reference + row.missing_current else (
-        "most labels have fewer than five rows")
+        "all labels have fewer than five rows")
 
 
 def _short(columns: pd.DataFrame) -> pd.DataFrame:
-    """The table of columns as it is printed."""
-    missing = (columns["missing_reference"].astype(str) + "/"
-               + columns["missing_current"].astype(str))
-    return columns.assign(missing=missing, adjusted=columns["pvalue_adjusted"])[_COLUMNS]
-
-
-def _plain(frame: pd.DataFrame) -> str:
-    """A table for the terminal: four digits, no index."""
-    return frame.to_string(index=False, float_format=lambda x: f"{x:.4g}", na_rep="-")
+    """The table of columns as it is printed; missing values where there are any."""
+    test = columns["test"].replace("chi2 permutation", "chi2 perm")
+    rows = with_missing(columns).assign(adjusted=columns["pvalue_adjusted"], test=test)
+    return rows[[name for name in _COLUMNS if name in rows]]

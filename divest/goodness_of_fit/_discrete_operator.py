@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -19,9 +20,11 @@ from divest.goodness_of_fit._substrings import SubstringFeatures, substring_matr
 
 LANES = 64  # resamples worked on together
 ENTRIES = 1 << 24  # of a product with signs
-BLOCK = 4096  # tokens worked on together
+BLOCK = 1 << 15  # tokens worked on together
 SIDE = 512  # rows of a block of pairs
-CHECKED = 20  # sequences at which a neighbourhood is checked
+LARGEST = np.finfo(float).max
+CHECKED = 100  # distinct sequences, of all kinds, at which a neighbourhood is checked
+DENSE = 6.0  # times as many entries as changes of a sequence: up to there all are looked at
 BALANCING = ("barker", "metropolis", "root")
 
 
@@ -31,8 +34,9 @@ def balanced(name: str, ratio: np.ndarray) -> np.ndarray:
         return np.minimum(ratio, 1.0)
     if name == "root":
         return np.sqrt(ratio)
-    with np.errstate(divide="ignore"):
-        return 1.0 / (1.0 + 1.0 / ratio)  # not NaN at 0 and at infinity
+    weight = np.minimum(ratio, LARGEST)  # not NaN at infinity
+    weight /= 1.0 + weight
+    return weight
 
 
 # ------------------------------------------------------------------------------ samples
@@ -128,39 +132,41 @@ class EditOperator:
 
     def value(self, sequences: Encoded) -> float:
         """The U statistic, times n."""
-        total, own = np.zeros(self.size), np.empty(sequences.n)
-        first = 0
+        total, squares = np.zeros(self.size), np.zeros(self.size)
         for part in blocks(sequences):
-            weights, scratch = self._weights(part), self._scratch(part)
-            _kernels.sequences.field_sums(part.tokens, part.starts, *weights, self.longest,
-                                          *scratch, total, own[first:first + part.n])
-            first += part.n
-        return float((total @ total - own.sum()) / (sequences.n - 1))
+            _kernels.sequences.field_sums(*self._arguments(part), total, squares)
+        return float((total @ total - squares.sum()) / (sequences.n - 1))
 
     def _rows(self, part: Encoded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Numbers of the substrings, values, and where each sequence ends."""
-        weights, scratch = self._weights(part), self._scratch(part)
         most = int(np.minimum(self._calls(part.lengths), self.size).sum())
         indices, values = np.empty(most, np.int64), np.empty(most)
         ends = np.zeros(part.n + 1, np.int64)
-        filled = _kernels.sequences.field_rows(part.tokens, part.starts, *weights, self.longest,
-                                               *scratch, indices, values, ends)
+        filled = _kernels.sequences.field_rows(*self._arguments(part), indices, values, ends)
         return indices[:filled].copy(), values[:filled].copy(), ends
+
+    def _arguments(self, part: Encoded) -> tuple[Any, ...]:
+        """What the loops take: the sequences, weights and their sums over symbols, scratch."""
+        weights, ones = self._weights(part), np.ones(len(self.model.alphabet))
+        return (part.tokens, part.starts, weights.row, weights.substitute,
+                weights.substitute @ ones, weights.append, weights.append @ ones, weights.remove,
+                self.longest, *self._scratch(part))
 
     def _weights(self, part: Encoded) -> EditRatios:
         ratios = self.model.ratios(part, self.edits)
-        weights = EditRatios(*(balanced(self.balancing, ratio) for ratio in ratios))
-        if self.balancing == "root" and not all(np.isfinite(w).all() for w in weights):
+        weights = ratios.change(partial(balanced, self.balancing))
+        if self.balancing == "root" and not all(np.isfinite(w).all() for w in weights.spread()):
             raise ValueError("the root of a ratio of probabilities is out of the range of numbers; "
                              "use balancing='barker'.")
         return weights
 
-    def _scratch(self, part: Encoded) -> tuple[np.ndarray, np.ndarray, int]:
-        """A field of zeros, numbers of its entries, and how many of these are named already."""
+    def _scratch(self, part: Encoded) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """A field of zeros, marks, numbers of entries, and how many of these are named already."""
+        field, seen = np.zeros(self.size), np.zeros(self.size, np.bool_)
         calls = self._calls(part.lengths)
-        if self.size <= calls.mean():  # it is cheaper to look at all of them
-            return np.zeros(self.size), np.arange(self.size), self.size
-        return np.zeros(self.size), np.empty(int(calls.max()), np.int64), 0
+        if self.size <= DENSE * calls.mean():  # it is cheaper to look at all of them
+            return field, seen, np.arange(self.size), self.size
+        return field, seen, np.empty(int(calls.max()), np.int64), 0
 
     def _calls(self, lengths: np.ndarray) -> np.ndarray:
         """At most so many entries are changed for a sequence of each length."""
@@ -190,7 +196,8 @@ class NeighborOperator:
 
     def refuse_one_way(self, sequences: Encoded) -> None:
         """Raise where a neighbour does not name the sequence back."""
-        for x, _ in zip(sequences, range(CHECKED), strict=False):
+        distinct = sorted(set(sequences))
+        for x in distinct[::max(1, len(distinct) // CHECKED)]:
             for y in self.around(x):
                 if x not in self.around(y):
                     one, other = map(self.model.alphabet.decode, (x, y))
@@ -222,7 +229,13 @@ class NeighborOperator:
 
     def _log_prob(self, sequences: Encoded) -> np.ndarray:
         assert self.model.log_prob is not None
-        return self.model.log_prob(sequences)
+        found = self.model.log_prob(sequences)
+        if (wrong := np.flatnonzero(np.isnan(found) | (found == np.inf))).size:
+            x = self.model.alphabet.decode(list(sequences)[wrong[0]])
+            raise ValueError(f"the log probability of the neighbour {x} is {found[wrong[0]]}; it "
+                             "must be finite, or -infinity where it has probability 0. Mend the "
+                             "model.")
+        return found
 
 
 class DifferenceOperator:
@@ -254,8 +267,7 @@ class DifferenceOperator:
     def _moves(self, sequences: Encoded) -> tuple[np.ndarray, np.ndarray]:
         """Ratios for moving each symbol forward, and backward, (T,)."""
         ratios, n_symbols = self.model.ratios(sequences, self.edits), len(self.model.alphabet)
-        places = np.arange(len(sequences.tokens))
-        return tuple(ratios.substitute[places, (sequences.tokens + step) % n_symbols]
+        return tuple(ratios.substitute[ratios.row, (sequences.tokens + step) % n_symbols]
                      for step in (1, -1))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any
@@ -134,7 +134,8 @@ def as_sequences(sequences: Any, name: str) -> Sequence[Any]:
         raise TypeError(f"{name} must be a list of sequences, got {sequences!r}.")
     sequences = list(sequences)
     for i, sequence in enumerate(sequences):
-        if not (hasattr(sequence, "__len__") and hasattr(sequence, "__iter__")):
+        if not (hasattr(sequence, "__len__") and hasattr(sequence, "__iter__")) or isinstance(
+                sequence, (Set, Mapping)):  # which have no order
             raise TypeError(f"{name} must be a list of sequences; its entry {i} is {sequence!r}.")
     return sequences
 

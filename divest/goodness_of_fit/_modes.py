@@ -37,7 +37,11 @@ def log_density_anywhere(model: ScoreModel, X: np.ndarray) -> np.ndarray:
     if inside.any():
         function: Any = getattr(model.log_density, "function", model.log_density)
         with np.errstate(all="ignore"):
-            values[inside] = np.asarray(function(X[inside]), dtype=float)
+            found = np.asarray(function(X[inside]), dtype=float)
+        if found.shape != (inside.sum(),):
+            raise ValueError(f"the log density of {model.name} must give one number per row, shape "
+                             f"({inside.sum()},); got shape {found.shape}.")
+        values[inside] = found
     return np.where(np.isfinite(values), values, -np.inf)
 
 

@@ -47,7 +47,8 @@ def check_scales(scales: Any) -> np.ndarray:
     if np.allclose(values, 1.0, rtol=0, atol=1e-9):
         raise ValueError("scales must hold another number than 1: moves of scale 1 carry each mode "
                          "onto another, which mends wrong shares instead of showing them, and the "
-                         f"test has no power; got {scales!r}. Use scales near 1, as 0.9 and 1.1.")
+                         f"test has no power; got {scales!r}. Use scales such as 0.7 and 1.3, or "
+                         "leave them out for 21 from 0.5 to 1.5.")
     return values
 
 
@@ -167,4 +168,5 @@ def about_moves(rates: np.ndarray, rejected: bool) -> list[Diagnostic]:
     largest = [float(rates.max())] if len(rates) else []
     return [Diagnostic("acceptance_rate", rate, ACCEPTED, rate >= ACCEPTED or rejected,
                        "hardly any row was moved, so this is all but the plain kernel Stein test; "
-                       "use scales nearer to 1, or more steps") for rate in largest]
+                       "use scales nearer to 1 (moves must still miss a mode by its standard "
+                       "deviation), or more steps") for rate in largest]

@@ -47,6 +47,7 @@ class Edits:
     def restrict(self, ratios: EditRatios, sequences: Encoded) -> EditRatios:
         """Rule out the steps that do not count."""
         if self.shift or self.last is not None:
+            ratios = ratios.spread()
             ratios.substitute[~self.allowed(sequences, ratios.substitute.shape[1])] = 0.0
         if not self.lengths:
             ratios.append[:], ratios.remove[:] = 0.0, 0.0
@@ -133,13 +134,12 @@ class PlainModel:
     def ratios(self, sequences: Encoded, edits: Edits) -> EditRatios:
         """Ratios for the edits that count, 0 elsewhere."""
         with np.errstate(over="ignore"):
-            return EditRatios(*map(np.exp, self.log_ratios(sequences, edits)))
+            return self.log_ratios(sequences, edits).change(np.exp)
 
     def log_ratios(self, sequences: Encoded, edits: Edits) -> EditRatios:
         """Their logarithms."""
         n_symbols, n = len(self.alphabet), sequences.n
-        out = EditRatios(*(np.full(shape, -np.inf) for shape in (
-            (len(sequences.tokens), n_symbols), (n, n_symbols), (n,))))
+        out = EditRatios.filled(sequences, n_symbols, -np.inf)
         places = np.nonzero(edits.allowed(sequences, n_symbols))
         rows = np.repeat(np.arange(n), sequences.lengths)[places[0]]
         symbols = self.alphabet.symbols

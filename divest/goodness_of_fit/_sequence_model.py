@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,11 +66,31 @@ class Edit(NamedTuple):
 
 
 class EditRatios(NamedTuple):
-    """Probability of each neighbour divided by that of the sequence; 0 where there is none."""
+    """Probability of each neighbour divided by that of the sequence; 0 where there is none.
 
-    substitute: np.ndarray  # (number of tokens, number of symbols)
+    Tokens may share a row of `substitute`: that of token t is ``substitute[row[t]]``.
+    """
+
+    substitute: np.ndarray  # (number of rows, number of symbols)
     append: np.ndarray  # (number of sequences, number of symbols)
     remove: np.ndarray  # (number of sequences,)
+    row: np.ndarray  # (number of tokens,)
+
+    @staticmethod
+    def filled(sequences: Encoded, n_symbols: int, value: float) -> EditRatios:
+        """All of one value, one row for each token."""
+        tokens, n = len(sequences.tokens), sequences.n
+        return EditRatios(np.full((tokens, n_symbols), value), np.full((n, n_symbols), value),
+                          np.full(n, value), np.arange(tokens))
+
+    def change(self, function: Callable[[np.ndarray], np.ndarray]) -> EditRatios:
+        """A function of all ratios."""
+        return EditRatios(function(self.substitute), function(self.append), function(self.remove),
+                          self.row)
+
+    def spread(self) -> EditRatios:
+        """One row for each token."""
+        return self._replace(substitute=self.substitute[self.row], row=np.arange(len(self.row)))
 
 
 class SequenceModel:

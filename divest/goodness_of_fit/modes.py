@@ -25,6 +25,7 @@ from divest.goodness_of_fit.models import as_score_model
 
 _DRAWS = 1000  # of the model, for a box that holds nearly all of them
 _TAIL = 0.005  # of them on either side of each column
+_OWN = ("log_density", "n_reached", "model_share", "row_share")  # columns of tables of modes
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,8 @@ class Modes:
         Parameters
         ----------
         names : sequence of str, optional
-            Names of the columns of the model; by default x0, x1 and so on.
+            Names of the columns of the model; by default x0, x1 and so on. One that a column of
+            this table has gets an underscore.
 
         Returns
         -------
@@ -80,7 +82,8 @@ class Modes:
             The place of each mode, log_density, n_reached, and model_share: the share of the mass
             of the model, where every mode has the shape of a normal law.
         """
-        names = [f"x{c}" for c in range(self.means.shape[1])] if names is None else names
+        names = [f"x{c}" for c in range(self.means.shape[1])] if names is None else [
+            f"{name}_" if name in _OWN else name for name in names]
         volumes = 0.5 * np.linalg.slogdet(self.covariances)[1]
         return pd.DataFrame(self.means, columns=list(names)).assign(
             log_density=self.log_density, n_reached=self.n_reached,

@@ -74,7 +74,9 @@ class PerturbedSteinTest(SteinTest):
         which single scale has the most power, and the other half is tested with it.
     scales : float or array-like of float, optional
         Scales theta of the moves, above 0 and not all of them 1: a move of scale 1 carries each
-        mode onto another, which mends wrong shares. By default 21 numbers from 0.5 to 1.5.
+        mode onto another, which mends wrong shares, and has no power; nor have scales so near to 1
+        that moves miss a mode by less than half of its standard deviation. By default 21 numbers
+        from 0.5 to 1.5.
     n_steps : int, default 10
         Moves of each row at each scale.
     modes : Modes or array-like of shape (M, d), optional

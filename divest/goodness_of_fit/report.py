@@ -85,6 +85,17 @@ class FitReport:
         return self.test.result_
 
     @property
+    def modes(self) -> pd.DataFrame:
+        """The modes of the model, where the test looks for them.
+
+        Returns
+        -------
+        DataFrame
+            ``modes_`` of a `PerturbedSteinTest`; empty for the others.
+        """
+        return getattr(self.test, "modes_", pd.DataFrame())
+
+    @property
     def misfit(self) -> bool:
         """Whether the test rejects the model.
 
@@ -174,6 +185,9 @@ def _tables(report: FitReport) -> list[tuple[str, pd.DataFrame]]:
               "would give)", report.result.to_frame()[_TEST]),
              ("Bandwidths, each by itself (the p-value above allows for their number)",
               report.bandwidths)]
+    if len(report.modes):
+        shown.append(("Modes of the model, with the shares of its mass and of the rows",
+                      report.modes))
     if len(report.rows):
         shown.append(("Rows with the largest influence (their numbers from 0, or labels; above 0"
                       " speaks against the model, a lone outlier has little)", report.rows))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from divest.goodness_of_fit._sequence_model import Edit, EditRatios, SequenceMod
 
 __all__ = ["Edit", "HiddenMarkovModel", "IndependentTokens", "MarkovChainModel"]
 
+WINDOWS = 1 << 20  # ratios, at most, of the table of windows
 ROUNDING = 1e-8  # by which probabilities may miss the sum 1
 
 
@@ -124,16 +127,50 @@ class MarkovChainModel(SequenceModel):
 
     def _coded_edits(self, sequences: Encoded) -> EditRatios:
         """Ratios of probabilities for all edits of encoded sequences."""
-        n_symbols, (tokens, starts) = len(self.alphabet), (sequences.tokens, sequences.starts)
-        codes = _codes(sequences, n_symbols, self.order)
-        substitute = np.empty((len(tokens), n_symbols))
-        _kernels.sequences.markov_substitutions(tokens, starts, codes, self._table, self.order,
-                                                substitute)
-        stems = np.empty(sequences.n, np.int64)
-        _kernels.sequences.markov_stems(tokens, starts, n_symbols, self.order, stems)
-        append = self._table[stems[:, None] + np.arange(n_symbols)]
-        remove = 1.0 / self._table[codes[starts[1:] - 1]]
-        return self._with_length(EditRatios(substitute, append, remove), sequences)
+        n_symbols = len(self.alphabet)
+        last, stems = np.empty(sequences.n, np.int64), np.empty(sequences.n, np.int64)
+        _kernels.sequences.markov_ends(sequences.tokens, sequences.starts, n_symbols, self.order,
+                                       last, stems)
+        append = self._table.take(stems[:, None] + np.arange(n_symbols))
+        if n_symbols**(2 * self.order + 2) <= WINDOWS:
+            substitute, row = self._windows, self._rows(sequences)
+        else:
+            substitute, row = self._substitutions(sequences), np.arange(len(sequences.tokens))
+        return self._with_length(EditRatios(substitute, append, 1.0 / self._table[last], row),
+                                 sequences)
+
+    def _substitutions(self, sequences: Encoded) -> np.ndarray:
+        """Ratios for another symbol in each place, (T, K)."""
+        substitute = np.empty((len(sequences.tokens), len(self.alphabet)))
+        codes = _codes(sequences, len(self.alphabet), self.order)
+        _kernels.sequences.markov_substitutions(sequences.tokens, sequences.starts, codes,
+                                                self._table, self.order, substitute)
+        return substitute
+
+    def _rows(self, sequences: Encoded) -> np.ndarray:
+        """Which row of `_windows` holds for each token."""
+        sides, n_symbols = np.arange(self.order + 1), len(self.alphabet)
+        sizes = n_symbols**(np.add.outer(sides, sides) + 1)
+        rows = np.empty(len(sequences.tokens), np.int64)
+        _kernels.sequences.window_rows(
+            sequences.tokens, sequences.starts, n_symbols, self.order,
+            (np.cumsum(sizes) - sizes.ravel()).reshape(sizes.shape), rows)
+        return rows
+
+    @cached_property
+    def _windows(self) -> np.ndarray:
+        """The ratios for another symbol, which depend only on `order` symbols on either side.
+
+        One row for each window, by the numbers of symbols before and after the place.
+        """
+        sides, n_symbols, parts = range(self.order + 1), len(self.alphabet), []
+        for before, after in product(sides, sides):
+            length = before + after + 1
+            tokens = np.indices((n_symbols,) * length).reshape(length, -1).T.ravel()
+            windows = Encoded(tokens, np.arange(0, len(tokens) + 1, length))
+            with np.errstate(divide="ignore", invalid="ignore"):  # windows that cannot be
+                parts.append(self._substitutions(windows)[before::length])
+        return np.concatenate(parts)
 
     def _coded_sample(self, n: int, rng: np.random.Generator) -> Encoded:
         """Draw encoded sequences."""
@@ -288,12 +325,10 @@ class HiddenMarkovModel(SequenceModel):
 
     def _coded_edits(self, sequences: Encoded) -> EditRatios:
         """Ratios of probabilities for all edits of encoded sequences."""
-        n_symbols, n = len(self.alphabet), sequences.n
-        ratios = EditRatios(np.empty((len(sequences.tokens), n_symbols)), np.empty((n, n_symbols)),
-                            np.empty(n))
+        ratios = EditRatios.filled(sequences, len(self.alphabet), 0.0)
         ahead, _ = self._forward(sequences)
         _kernels.sequences.hidden_edits(sequences.tokens, sequences.starts, ahead, self.transition,
-                                        self.emission, *ratios)
+                                        self.emission, *ratios[:3])
         return self._with_length(ratios, sequences)
 
     def _coded_sample(self, n: int, rng: np.random.Generator) -> Encoded:
@@ -344,8 +379,12 @@ def _check_table(name: str, table: Any, contexts: int, square: bool = True) -> n
 
 def _seen(sequences: Any) -> list:
     """The symbols in a sample, sorted."""
-    return sorted({symbol for sequence in as_sequences(sequences, "sequences")
-                   for symbol in sequence})
+    symbols = {symbol for sequence in as_sequences(sequences, "sequences") for symbol in sequence}
+    try:
+        return sorted(symbols)
+    except TypeError:
+        raise ValueError("the symbols are of types that have no common order: pass alphabet, a "
+                         "list of them.") from None
 
 
 def _length_law(sample: Encoded) -> dict[str, Any]:

@@ -11,7 +11,10 @@ import numpy as np
 
 from divest._validation import check_finite, check_sample
 
-STEP = 6e-6  # of central differences, in units of the value and the spread of a column
+STEP = 6e-6  # of central differences, in units of the value or the spread of a column
+_WIDEST = 1e-3  # of a step, in units of the spread: values may be far from 0 and close together
+_NEAREST = 1e-9  # to 0, in the same units; what is nearer may be 0 but for rounding
+_SHARE = 0.01  # of the way to 0 that a step may go, as there may be an edge
 
 
 @dataclass(frozen=True)
@@ -303,15 +306,32 @@ def _differences(statistics: Callable[..., Any], X: np.ndarray) -> np.ndarray:
     """Derivatives (n, d, p) of ``statistics(X)``, (n, p), in each column."""
     slopes = []
     for column, spread in enumerate(X.std(axis=0)):
-        step = np.zeros(X.shape)
-        step[:, column] = STEP * np.maximum(np.abs(X[:, column]), spread if spread else 1.0)
-        up, down = X + step, X - step
+        x, unit = np.abs(X[:, column]), spread if spread else 1.0
+        steps = STEP * np.maximum(x, unit)
+        if spread:
+            steps = np.minimum(steps, _WIDEST * spread)
+        steps = np.where(x > _NEAREST * unit, np.minimum(steps, _SHARE * x), steps)
+        slope = _difference(statistics, X, column, steps)
+        beyond = ~np.isfinite(slope).all(axis=1) & (x > 0)  # a step over the edge
+        if beyond.any():
+            steps = np.where(beyond, _SHARE * x, steps)
+            slope = _difference(statistics, X, column, steps)
+        slopes.append(slope)
+    return np.stack(slopes, axis=1)
+
+
+def _difference(statistics: Callable[..., Any], X: np.ndarray, column: int, steps: np.ndarray
+                ) -> np.ndarray:
+    """Derivatives (n, p) in one column, by steps of these lengths (n,) to both sides."""
+    up, down = X.copy(), X.copy()
+    up[:, column] += steps
+    down[:, column] -= steps
+    with np.errstate(all="ignore"):
         values = [np.asarray(statistics(rows), dtype=float) for rows in (up, down)]
         if values[0].ndim != 2 or len(values[0]) != len(X):
             raise ValueError(f"statistics must give an array of shape ({len(X)}, p) for X of shape "
                              f"{X.shape}; got shape {values[0].shape}.")
-        slopes.append((values[0] - values[1]) / (up - down)[:, column, None])
-    return np.stack(slopes, axis=1)
+        return np.asarray((values[0] - values[1]) / (up - down)[:, column, None])
 
 
 def _base_gradient(log_base: Callable[..., Any], X: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import plain
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose
-from scipy.stats import fisher_exact, ks_2samp
+from scipy.stats import chi2_contingency, fisher_exact
 from statsmodels.stats.multitest import multipletests
 
 from divest import (
@@ -17,7 +17,7 @@ from divest import (
     compare,
 )
 from divest.datasets import load_anes96, load_penguins
-from divest.discrete import f_divergence, g_test
+from divest.discrete import drift_table, f_divergence
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +48,15 @@ def test_joint_table_is_that_of_the_estimators(seasons, found):
     assert found.joint[["n_reference", "n_current", "n_columns"]].iloc[0].tolist() == [109, 119, 4]
 
 
-def test_numeric_column_is_that_of_the_estimator_and_of_scipy(seasons, found):
+def test_columns_are_those_of_the_drift_table(seasons, found):
+    table = drift_table(seasons[1], seasons[0])
+    numbers = table.columns.drop(["trusted", "failed_diagnostics"])
+    pd.testing.assert_frame_equal(found.columns[numbers], table[numbers])
+
+
+def test_numeric_column_is_that_of_the_estimator(seasons, found):
     row = found.columns.set_index("column").loc["flipper_length_mm"]
     q, p = (season["flipper_length_mm"].dropna().to_numpy(float) for season in seasons)
-    peer = ks_2samp(p, q)
-    assert_allclose(row[["statistic", "pvalue"]].tolist(), [peer.statistic, peer.pvalue])
     model = NearestNeighborRatioDivergence().fit_samples(p, q)
     assert_allclose(row[["estimate", "standard_error"]].tolist(),
                     [model.estimate_, model.standard_error_])
@@ -64,7 +68,8 @@ def test_categorical_column_is_that_of_the_count_functions(seasons, found):
     result = f_divergence(p, q, "jensen_shannon")
     assert_allclose(row["estimate"], max(result.corrected, 0.0))
     assert_allclose(row[["low", "high"]].tolist(), result.confidence_interval())
-    assert_allclose(row[["statistic", "pvalue"]].tolist(), [*g_test(p, q)])
+    peer = chi2_contingency(pd.DataFrame({"p": p, "q": q}))
+    assert_allclose(row[["statistic", "pvalue"]].tolist(), [peer.statistic, peer.pvalue])
 
 
 def test_missing_values_are_counted_compared_and_adjusted(seasons, found):
@@ -96,7 +101,7 @@ def test_shifted_column_is_found_and_named(rng):
     assert result.columns["column"].iloc[0] == "a"
     assert result.columns["drift"].tolist() == [True, False, False]
     assert "differ (p = 0.01)" in result.verdict
-    assert "1 of 3 columns drift by themselves: a." in result.verdict
+    assert "1 of 3 columns drifts by itself: a." in result.verdict
 
 
 @pytest.mark.skipif(not plain.COMPILED, reason="simulations need compiled loops")
@@ -146,7 +151,7 @@ def test_new_categories_are_counted(rng):
     current.loc[:9, "label"] = "new"
     result = compare(reference, current, random_state=0, n_resamples=99)
     assert result.columns.set_index("column").loc["label", "new_categories"] == 1
-    assert "label: 1 categories are not in the reference" in result.summary()
+    assert "label: categories that the reference lacks: 1." in result.summary()
 
 
 def test_constant_column_and_one_level(rng):
@@ -272,13 +277,26 @@ def test_columns_of_rare_values_are_not_called_equal():
     number = [pd.DataFrame({"x": np.repeat(np.arange(10) + shift, 2)}) for shift in (0, 10)]
     with pytest.warns(TrustWarning):
         found = compare(*number, random_state=0, n_resamples=99)
-    assert found.columns["test"].tolist() == ["KS"]
+    assert found.columns["test"].tolist() == ["chi2 permutation"]
     assert found.drift
     label = [pd.DataFrame({"x": [f"{side}{i}" for i in range(90)]}) for side in "ab"]
     result = compare(*label, random_state=0)
+    assert result.columns["failed_diagnostics"].item() == "new_categories, merged_share"
     assert not result.columns["trusted"].item()
     assert "1 column was not tested" in result.verdict
     assert "90" not in result.verdict
+
+
+def test_minimum_effect_is_that_of_the_columns(seasons, found):
+    result = compare(*seasons, minimum_effect=0.2, bins=5, random_state=0, n_resamples=99)
+    table = drift_table(seasons[1], seasons[0], minimum_effect=0.2, bins=5, random_state=0)
+    assert_allclose(result.columns["pvalue_adjusted"], table["pvalue_adjusted"])
+    assert "psi) above 0.2" in result.summary()
+    assert "None of 7 columns drifts by itself beyond an index of 0.2." in result.verdict
+    assert found.columns["drift"].any()
+    assert not result.columns["drift"].any()
+    assert result.test.reject()  # the joint test sees the smallest difference
+    assert not result.drift
 
 
 @pytest.mark.parametrize(("reference", "current", "message"), [
@@ -290,6 +308,22 @@ def test_columns_of_rare_values_are_not_called_equal():
 def test_other_types_are_not_mixed(reference, current, message):
     with pytest.raises(ValueError, match=message):
         compare(pd.DataFrame({"x": reference}), pd.DataFrame({"x": current}))
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+def test_printed_table_fits_a_terminal_and_says_why_a_column_is_doubtful(rng, found):
+    assert "kind" not in found.summary()
+    lines = found.summary().partition("Columns\n")[2].partition("\n\n")[0].splitlines()
+    assert max(map(len, lines)) <= 120
+    few = pd.DataFrame({"x": rng.normal(size=40), "y": [*rng.normal(size=15), *[np.nan] * 25],
+                        "none": np.nan})
+    text = compare(few, few, n_resamples=9).summary()
+    assert "Doubtful: too_few_rows (columns: " in text
+    assert "missing" in text
+    assert "none: values not tested (no values in either table)" in text
+    text = compare(few[["x"]], few[["x"]], n_resamples=9).summary()
+    assert "missing " not in text.partition("Columns\n")[2].partition("\n")[0]
+    assert "None of 1 column drifts by itself." in text
 
 
 def test_printing_shows_the_summary(found):

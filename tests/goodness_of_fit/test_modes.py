@@ -201,6 +201,12 @@ def test_density_where_there_is_none():
     assert_array_equal(log_density_anywhere(model, np.array([[-1.0], [2.0]])), [-np.inf, -2.0])
 
 
+@pytest.mark.parametrize("density", [lambda X: -X**2, lambda X: -0.5])
+def test_density_of_another_shape(density):
+    with pytest.raises(ValueError, match=r"one number per row, shape \(1,\)"):
+        find_modes(as_score_model(log_density=density), (-1, 1))
+
+
 def test_given_modes():
     modes = modes_at(mixture(), MEANS[::-1], 2)
     assert_allclose(modes.means, find_modes(mixture(), random_state=0).means, atol=1e-5)

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import plain
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -398,6 +399,21 @@ def test_edges():
 
 
 # ------------------------------------------------------------ refusals
+def test_names_of_the_columns_of_the_table_of_modes_are_kept_apart():
+    X = pd.DataFrame(wrong_shares(40), columns=["row_share"])
+    table = fitted(X).modes_
+    assert list(table) == ["row_share_", "log_density", "n_reached", "model_share", "row_share"]
+    assert_allclose(table["row_share_"].sort_values(), [0, 6], atol=1e-3)
+    assert_allclose(table["row_share"].sum(), 1.0)
+
+
+def test_scales_that_the_error_names_have_power():
+    with pytest.raises(ValueError, match=r"such as 0\.7 and 1\.3"):
+        fitted(wrong_shares(40), scales=1)
+    test = fitted(wrong_shares(200, weight=0.8), scales=[0.7, 1.3])
+    assert test.pvalue_ <= 0.05  # at 0.9 and 1.1 two of three such samples are not rejected
+
+
 @pytest.mark.parametrize("scales", [[1], 1.0, [1.0, 1.0], [1 + 1e-12]])
 def test_scale_one_alone_is_refused(scales):
     with pytest.raises(ValueError, match="another number than 1"):

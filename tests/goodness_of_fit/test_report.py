@@ -266,6 +266,7 @@ def test_tests_for_blind_spots_say_the_opposite_of_the_plain_one(rng, kind, draw
     shown = len(report.rows), len(report.columns)
     assert shown == ((5, 1) if kind is RobustSteinTest else (0, 0))
     assert "None" not in report.summary()
+    assert ("row_share" in report.summary()) is (kind is PerturbedSteinTest)
 
 
 def test_preconditioner_that_mixes_columns(table):

@@ -111,6 +111,7 @@ def test_fit_finds_the_chain():
     (lambda: MODELS["chain"].log_ratio((0, 1), ("insert", 0, 2)), "there is no"),
     (lambda: MODELS["chain"].log_prob((0, 7)), "holds 7 at position 1"),
     (lambda: MarkovChainModel.fit(["ab", ""]), "empty sequences: 1"),
+    (lambda: MarkovChainModel.fit([["a", 1], ["b", 2]]), "no common order: pass alphabet"),
     (lambda: IndependentTokens.fit(["ab"], order=1), "between 0 and 0"),
 ])
 def test_refusals(make, message):

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from divest import TrustWarning
-from divest.goodness_of_fit import OutOfSupportError
+from divest.goodness_of_fit import OutOfSupportError, _discrete_operator
 from divest.goodness_of_fit._discrete_operator import (
     BALANCING,
     DifferenceOperator,
@@ -132,16 +132,18 @@ def test_known_values():
 @pytest.mark.parametrize("model", [OnlyRatios(), OnlyMany(), CHAIN.log_prob])
 def test_models_agree(model, edits):
     x = encoded(SAMPLE)
-    want = as_coded_model(CHAIN, None).ratios(x, edits)
+    want = as_coded_model(CHAIN, None).ratios(x, edits).spread()
     for got, wanted in zip(as_coded_model(model, 3).ratios(x, edits), want, strict=True):
         assert_allclose(got, wanted, rtol=1e-10)
 
 
 @pytest.mark.parametrize("longest", [1, 3, 7])  # the last one with few of its substrings seen
-def test_value_of_blocks_and_of_fields(longest):
+def test_value_of_blocks_and_of_fields(longest, monkeypatch):
+    monkeypatch.setattr(_discrete_operator, "BLOCK", 100)
     x = CHAIN._coded_sample(plain.smaller(2000, 60), np.random.default_rng(0))
     operator = EditOperator(as_coded_model(CHAIN, None), Edits(), SubstringFeatures(longest),
                             "barker")
+    assert len(_discrete_operator.blocks(x)) > 1
     rows, own = operator.sample(x).sums()
     assert_allclose(operator.value(x), rows.sum() / (x.n - 1), rtol=1e-9)
     assert (own > 0).all()
@@ -242,6 +244,19 @@ def wrong_ratio(value):
     return Wrong()
 
 
+def turned(x):
+    """A symmetric neighbourhood: 0 and 2 at the first place take turns."""
+    return [(2 - x[0], *x[1:])]
+
+
+def one_way_from_2(x):
+    return [(0, 1)] if x[0] == 2 else [x[::-1]]
+
+
+def wrong_at_2(value):
+    return lambda x: value if x[0] == 2 else finite(x)
+
+
 class Disagrees(OnlyRatios):
     def log_prob(self, x):
         return 2 * CHAIN.log_prob(x)
@@ -259,6 +274,8 @@ class EmptySamples(OnlyMany):
     (CHAIN, {}, SAMPLE[:3], ValueError, "at least 4"),
     (CHAIN, {}, "abc", TypeError, "list of sequences"),
     (CHAIN, {}, [1, 2, 3, 4], TypeError, "entry 0"),
+    (CHAIN, {}, [(0, 1), {0, 1}, (0,), (1,)], TypeError, "entry 1"),  # without an order
+    (CHAIN, {}, [{0: 1}, (0, 1), (0,), (1,)], TypeError, "entry 0"),
     (CHAIN, {"alphabet": "abc"}, SAMPLE, ValueError, "differs"),
     (CHAIN, {"fixed_length": True}, SAMPLE, ValueError, "one length"),
     (CHAIN, {"neighborhood": 0}, SAMPLE, ValueError, "neighborhood"),
@@ -268,6 +285,12 @@ class EmptySamples(OnlyMany):
     (CHAIN, {"features": 20}, SAMPLE, ValueError, "substrings"),
     (CHAIN, {"neighborhood": lambda x: [x + (0,)]}, SAMPLE, ValueError, "not symmetric"),
     (CHAIN, {"neighborhood": lambda x: []}, SAMPLE, ValueError, "no neighbours"),
+    (finite, {"alphabet": 3, "neighborhood": one_way_from_2}, [*[(0, 1)] * 50, (2, 1)], ValueError,
+     "not symmetric"),
+    (wrong_at_2(np.inf), {"alphabet": 3, "neighborhood": turned}, [(0, 1)] * 5, ValueError,
+     "neighbour .2, 1. is inf"),
+    (wrong_at_2(np.nan), {"alphabet": 3, "neighborhood": turned}, [(0, 1)] * 5, ValueError,
+     "neighbour .2, 1. is nan"),
     (None, {}, SAMPLE, TypeError, "log_prob"),
     (object(), {"alphabet": 3}, SAMPLE, TypeError, "log_prob"),
     (CHAIN.log_prob, {}, SAMPLE, ValueError, "alphabet is not known"),

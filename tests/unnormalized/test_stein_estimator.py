@@ -222,6 +222,21 @@ def test_differences_of_statistics_are_the_derivatives(rng):
     assert family.parameter_names(2, 5) == list("abcde")
 
 
+@pytest.mark.parametrize("place", [0.0, 1e4, 1e8])
+def test_differences_hold_where_values_are_far_from_0(place, rng):
+    """Steps that grow with the values alone would lead out of the rows."""
+    X = place + rng.normal(size=(50, 1))
+    gamma, _ = exponential_family(lambda X: (X - place)**4).fields(X)
+    assert_allclose(gamma[:, :, 0], 4 * (X - place)**3, rtol=1e-5, atol=1e-5)
+
+
+def test_differences_do_not_step_over_an_edge_at_0():
+    X = np.array([1e-12, 1e-6, 1e-5, 1e-3, 0.1, 1.0, 3.0])[:, None]
+    gamma, _ = exponential_family(lambda X: np.hstack([np.log(X), X**2])).fields(X)
+    assert_allclose(gamma[:, 0, 0], 1 / X[:, 0], rtol=1e-4)
+    assert_allclose(gamma[:, 0, 1], 2 * X[:, 0], rtol=1e-6)
+
+
 def test_gaussian_scores_are_those_of_the_law(rng):
     mean, covariance = np.array([1.0, -2.0, 0.5]), np.cov(rng.normal(size=(3, 9)))
     X, precision = rng.normal(size=(5, 3)), np.linalg.inv(covariance)

@@ -202,6 +202,13 @@ def test_fitted_model_is_tested_with_the_same_points(rng):
 
 
 # ------------------------------------------------------------------------------ wrong input
+def test_points_that_a_tiny_ridge_cannot_tell_apart(rng):
+    points = np.tile(circle(32), (3, 1))
+    with pytest.raises(ValueError, match="larger ridge"):
+        TruncatedSteinEstimator(gaussian_score(1.0), points, ridge=1e-200).fit(
+            rng.normal(size=(50, 2)))
+
+
 @pytest.mark.parametrize(("parameters", "message"), [
     ({"boundary_points": None}, "boundary_points is None"),
     ({"boundary_points": [[1.0]]}, "must have the 2 columns of X"),

@@ -1,0 +1,64 @@
+"""What the tests on counts share: their result, the choice of the law, and the small cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from divest._results import Diagnostic, HypothesisResult
+
+MIN_EXPECTED = 5.0
+METHODS = ("auto", "chi2", "permutation")
+LARGEST_DRAW = 10**9  # rows that numpy can deal out
+
+
+@dataclass(frozen=True)
+class CountTestResult(HypothesisResult):
+    """A test on counts, and the divergence it is about.
+
+    Attributes
+    ----------
+    estimate : float
+        The divergence of which `statistic` is a multiple.
+    degrees_of_freedom : int
+        Those of the chi-square law of the statistic when nothing differs.
+
+    Examples
+    --------
+    >>> from divest.discrete import f_divergence_test
+    >>> result = f_divergence_test([30, 50, 20], [60, 90, 50])
+    >>> result.degrees_of_freedom, round(result.statistic, 4), round(result.estimate, 4)
+    (2, 1.0303, 0.0155)
+    """
+
+    estimate: float = float("nan")
+    degrees_of_freedom: int = 0
+
+    def _row(self) -> dict[str, Any]:
+        return {**super()._row(), "estimate": self.estimate,
+                "degrees_of_freedom": self.degrees_of_freedom}
+
+
+def smallest_expected(table: np.ndarray) -> float:
+    """The smallest count expected when all rows of a table of counts have the same law."""
+    return float(table.sum(axis=1).min() * table.sum(axis=0).min() / table.sum())
+
+
+def permutes(method: str, expected: float, statistic: float, total: float) -> bool:
+    """Whether to take the permutation law; "auto" does where the chi-square law may fail."""
+    if method == "permutation" and total >= LARGEST_DRAW:
+        raise ValueError(f"method='permutation' deals out fewer than {LARGEST_DRAW:g} rows, and "
+                         f"the counts sum to {total:g}; use method='chi2'.")
+    small = expected < MIN_EXPECTED or bool(np.isinf(statistic))
+    return method == "permutation" or (method == "auto" and small and total < LARGEST_DRAW)
+
+
+def small_cells(expected: float, statistic: float) -> Diagnostic:
+    """Whether the chi-square law can be trusted."""
+    return Diagnostic(
+        "small_cells", expected, MIN_EXPECTED,
+        expected >= MIN_EXPECTED and not np.isinf(statistic),
+        "smallest expected count; below the threshold the chi-square law may fail: merge cells, "
+        "or test for equality with method='permutation'")
