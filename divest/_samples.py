@@ -8,6 +8,9 @@ import pandas as pd
 
 from divest._validation import check_sample
 
+_EXACT = 2**53  # whole numbers beyond it are not told apart as floats
+_NUMBERS = ("decimal", "floating", "integer", "mixed-integer-float")
+
 
 def stack_samples(P: Any, Q: Any) -> tuple[Any, np.ndarray]:
     """Put two samples on top of one another, as `fit` wants them.
@@ -122,32 +125,39 @@ def _shared_columns(p: pd.DataFrame, q: pd.DataFrame,
 
 
 def as_series(values: Any, name: str) -> pd.Series:
-    """One column of values of any kind as a pandas Series; Python dates become pandas dates."""
+    """One column of values of any kind as a pandas Series.
+
+    Python dates become pandas dates, and objects that are numbers, such as decimals, floats.
+    """
     if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
         values = values.iloc[:, 0]
     if not isinstance(values, pd.Series):
         if hasattr(values, "to_list"):  # polars and its kin
-            values = values.to_list()
+            numeric = getattr(values.dtype, "is_numeric", bool)()
+            values = values.to_numpy() if numeric else values.to_list()
         elif np.ndim(np.asarray(values, dtype=object)) != 1:
             raise ValueError(f"{name} must be one column of values, got "
                              f"{np.ndim(np.asarray(values, dtype=object))} dimensions.")
         values = pd.Series(values, name=name)
-    if values.dtype == object and pd.api.types.infer_dtype(values) == "date":
-        values = pd.to_datetime(values)
-    return values
+    held = pd.api.types.infer_dtype(values) if values.dtype == object else ""
+    if held == "date":
+        return pd.to_datetime(values)
+    return pd.to_numeric(values) if held in _NUMBERS else values
 
 
 def column_kind(p: pd.Series, q: pd.Series) -> str:
     """What a column holds: "numeric", "discrete", "categorical", "identifier" or "empty".
 
     Discrete columns are numbers with at most 20 distinct values; identifiers are labels of which
-    more than half are distinct among over 100 in the reference `q`.
+    more than half are distinct among over 100 in the reference `q`. Whole numbers beyond 2^53 are
+    labels.
     """
     p, q = p.dropna(), q.dropna()
     if not len(p) and not len(q):
         return "empty"
-    types = {_type(values): (values, table) for values, table in ((q, "reference"), (p, "current"))
-             if len(values)}
+    huge = any(_beyond_floats(values) for values in (p, q))
+    types = {_type(values, huge): (values, table)
+             for values, table in ((q, "reference"), (p, "current")) if len(values)}
     if len(types) > 1:
         told = " and ".join(f"{name} in the {table} table (for example {_example(values, name)!r})"
                             for name, (values, table) in types.items())
@@ -161,8 +171,16 @@ def column_kind(p: pd.Series, q: pd.Series) -> str:
     return "categorical"
 
 
-def _type(values: pd.Series) -> str:
-    """What the values are: "numbers", "dates", "dates with a time zone", "durations", "labels"."""
+def _beyond_floats(values: pd.Series) -> bool:
+    whole = pd.api.types.is_integer_dtype(values) and len(values) > 0
+    return whole and max(int(values.max()), -int(values.min())) > _EXACT
+
+
+def _type(values: pd.Series, huge: bool) -> str:
+    """What the values are: "numbers", "dates", "dates with a time zone", "durations", "labels".
+
+    `huge`: numbers of the column are too large for floats, so that they are labels.
+    """
     kind = pd.api.types
     if kind.is_complex_dtype(values):
         raise ValueError(f"column {values.name!r} holds complex numbers; compare their real and "
@@ -172,14 +190,16 @@ def _type(values: pd.Series) -> str:
     if kind.is_timedelta64_dtype(values):
         return "durations"
     number = kind.is_numeric_dtype(values) and not kind.is_bool_dtype(values)
-    return "numbers" if number else "labels"
+    return "numbers" if number and not huge else "labels"
 
 
 def _example(values: pd.Series, name: str) -> Any:
     """A value that shows the type; of labels, one that is no number."""
     if name == "labels":
-        values = values[pd.to_numeric(values.astype(object), errors="coerce").isna()]
-    return values.iloc[0] if len(values) else ""
+        text = values[pd.to_numeric(values.astype(object), errors="coerce").isna()]
+        values = text if len(text) else values
+    value = values.iloc[0]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def as_numbers(values: pd.Series) -> np.ndarray:

@@ -16,8 +16,11 @@ def anderson_darling(p: np.ndarray, q: np.ndarray) -> tuple[float, float]:
     """Standardised midrank statistic of two sorted samples, and its p-value by the limit law.
 
     Scholz and Stephens (1987), eq. 7, for two samples. NaN below four rows in all, where the
-    statistic has no variance formula.
+    statistic has no variance formula. No p-value is below that of the two most extreme ways to
+    deal out the rows, which the limit law does not know of.
     """
+    from scipy.special import comb
+
     n, m = len(p), len(q)
     total = n + m
     if total < 4 or not min(n, m):
@@ -27,7 +30,7 @@ def anderson_darling(p: np.ndarray, q: np.ndarray) -> tuple[float, float]:
         return 0.0, 1.0
     value = (total - 1.0) / total**2 * (1.0 / n + 1.0 / m) * _sum(ends, ends_p, n)
     statistic = (value - 1.0) / _deviation(n, m)
-    return statistic, limit_sf(1.0 + LIMIT_DEVIATION * statistic)
+    return statistic, max(limit_sf(1.0 + LIMIT_DEVIATION * statistic), 2.0 / comb(total, n))
 
 
 def _ends(p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

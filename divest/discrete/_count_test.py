@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from divest._resampling import generators
 from divest._results import Diagnostic, HypothesisResult
+from divest.discrete._moments import divergence_value, shares
+from divest.generators import Generator
 
 MIN_EXPECTED = 5.0
 METHODS = ("auto", "chi2", "permutation")
+BLOCK = 10**6  # counts that are dealt out at a time
 LARGEST_DRAW = 10**9  # rows that numpy can deal out
 
 
@@ -62,3 +66,22 @@ def small_cells(expected: float, statistic: float) -> Diagnostic:
         expected >= MIN_EXPECTED and not np.isinf(statistic),
         "smallest expected count; below the threshold the chi-square law may fail: merge cells, "
         "or test for equality with method='permutation'")
+
+
+def divergence_of(generator: Generator, a: np.ndarray, b: np.ndarray,
+                  smoothing: float) -> np.ndarray:
+    """The divergence between counts; `a` and `b` may hold several vectors, one per row."""
+    return divergence_value(generator, shares(a, smoothing), shares(b, smoothing))
+
+
+def dealt_divergences(generator: Generator, table: np.ndarray, smoothing: float, n_resamples: int,
+                      root: np.random.SeedSequence) -> np.ndarray:
+    """The divergence when the pooled rows are dealt out at random."""
+    (rng,) = generators([root])
+    pooled, n = table.sum(axis=0).astype(np.int64), int(table[0].sum())
+    rows, out = max(BLOCK // len(pooled), 1), []
+    for start in range(0, n_resamples, rows):
+        drawn = rng.multivariate_hypergeometric(pooled, n, size=min(rows, n_resamples - start),
+                                                method="marginals")
+        out.append(divergence_of(generator, drawn, pooled - drawn, smoothing))
+    return np.concatenate(out)

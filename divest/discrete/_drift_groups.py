@@ -39,15 +39,25 @@ def without_groups(current: Any, reference: Any, by: str | None, freq: str | Non
 def _periods(dates: pd.Series, freq: str) -> pd.Series:
     """The day, week, month, quarter or year of each date, as text."""
     wrong = f"freq={freq!r} needs dates in column {dates.name}, such as 2024-01-31; it holds "
+    if not dates.notna().any():
+        raise ValueError(f"{wrong}missing values only.")
     if pd.api.types.is_numeric_dtype(dates):
         raise ValueError(f"{wrong}numbers.")
     try:
         stamps = pd.to_datetime(dates, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{wrong}{dates.dropna().iloc[0]!r}: {error}") from None
+    except (ValueError, TypeError):
+        raise ValueError(f"{wrong}{_no_date(dates)!r}, which is none, or not in the form of the "
+                         "others.") from None
     if stamps.dt.tz is not None:
         stamps = stamps.dt.tz_localize(None)
     return stamps.dt.to_period(freq).astype(str).where(stamps.notna())
+
+
+def _no_date(dates: pd.Series) -> Any:
+    """The first value that is no date; the first of all where they do not go together."""
+    present = dates.dropna()
+    wrong = pd.to_datetime(present, format="ISO8601", errors="coerce", utc=True).isna()
+    return present.iloc[int(np.argmax(wrong))]
 
 
 def _rows_by_label(labels: pd.Series, by: str) -> dict[Any, np.ndarray]:

@@ -59,6 +59,8 @@ class DriftColumn:
             values = _sorted_numbers(p) if self.kind == "numeric" else p
             cells = self._cells(values, missing)
             row |= self._effect(cells, missing, diagnostics)
+            if not diagnostics[0].passed:  # the bias is known for many rows only
+                row["psi_corrected"] = np.nan
             if min(present):
                 row |= self._test(values, cells, missing, seed)
         failed = [d for d in diagnostics if not d.passed]

@@ -46,7 +46,7 @@ def moments(generator: Generator, p: np.ndarray, q: np.ndarray, n: float,
     with np.errstate(all="ignore"):
         r = p / q
         f, slope = generator.f(r), generator.derivative(r)
-        variance = _variance(p, slope) / n + _variance(q, f - r * slope) / m
+        variance = variance_of(p, slope) / n + variance_of(q, f - r * slope) / m
         spread = p * (1 - p) / n + r**2 * q * (1 - q) / m
         bias = 0.5 * float((_second_derivative(generator, r) / q * spread).sum())
         if generator.link is None:
@@ -80,7 +80,7 @@ def link_derivatives(link: PowerIntegral, total: float) -> tuple[float, float]:
     return 1.0 / integral, -1.0 / (link.scale * integral**2)
 
 
-def _variance(share: np.ndarray, values: np.ndarray) -> float:
+def variance_of(share: np.ndarray, values: np.ndarray) -> float:
     mean = float(share @ values)
     return float(share @ (values - mean) ** 2)
 

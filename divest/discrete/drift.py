@@ -63,7 +63,8 @@ def drift_table(current: Any, reference: Any, *, by: str | None = None, freq: st
     DataFrame
         One row per column (and group), the most significant first: group (with `by`), column, kind,
         n_current, n_reference, missing_current, missing_reference, missing_pvalue, new_categories,
-        psi, psi_standard_error, psi_corrected (less its bias), test, statistic, pvalue,
+        psi, psi_standard_error, psi_corrected (less its bias; NaN
+        below 20 values), test, statistic, pvalue,
         pvalue_minimum_effect, pvalue_adjusted, drift, trusted and failed_diagnostics. Its
         ``attrs["unmatched"]`` names the columns that only one table has.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from divest._resampling import generators, resampling_pvalue, root_sequence
+from divest._resampling import resampling_pvalue, root_sequence
 from divest._results import Diagnostic, warn_if_doubtful
 from divest._validation import (
     check_counts,
@@ -19,14 +19,14 @@ from divest.discrete._count_result import chi_square_pvalue
 from divest.discrete._count_test import (
     METHODS,
     CountTestResult,
+    dealt_divergences,
+    divergence_of,
     permutes,
     small_cells,
     smallest_expected,
 )
-from divest.discrete._moments import divergence_value, has_derivative, shares
+from divest.discrete._moments import has_derivative
 from divest.generators import Generator, resolve_generator
-
-_BLOCK = 10**6  # counts that are drawn at a time
 
 
 def f_divergence_test(P: Any, Q: Any, divergence: str | Generator = "jeffreys", *,
@@ -101,13 +101,13 @@ def f_divergence_test(P: Any, Q: Any, divergence: str | Generator = "jeffreys", 
     effect = check_not_negative("minimum_effect", minimum_effect)
     method = _law(generator, method, effect)
     table = np.stack(check_counts(P, Q)[:2])
-    estimate, df = _divergence(generator, table[0], table[1], smoothing), table.shape[1] - 1
+    estimate, df = divergence_of(generator, table[0], table[1], smoothing), table.shape[1] - 1
     scale, expected = _scale(generator, *table.sum(axis=1)), smallest_expected(table)
     statistic, draws, seed = scale * float(estimate), np.empty(0), None
     diagnostics: tuple[Diagnostic, ...] = ()
     if df and permutes(method, expected, statistic, table.sum()):
         root = root_sequence(random_state)
-        draws = scale * _permuted(generator, table, smoothing, n_resamples, root)
+        draws = scale * dealt_divergences(generator, table, smoothing, n_resamples, root)
         seed = root.entropy
         pvalue = resampling_pvalue(statistic, draws)
     else:
@@ -203,20 +203,3 @@ def _law(generator: Generator, method: str, effect: float) -> str:
 def _scale(generator: Generator, n: float, m: float) -> float:
     """What the divergence is multiplied by to be chi-square; 1 where no such law exists."""
     return float(2 * n * m / (n + m) / generator.curvature) if has_derivative(generator) else 1.0
-
-
-def _divergence(generator: Generator, a: np.ndarray, b: np.ndarray, smoothing: float) -> np.ndarray:
-    return divergence_value(generator, shares(a, smoothing), shares(b, smoothing))
-
-
-def _permuted(generator: Generator, table: np.ndarray, smoothing: float, n_resamples: int,
-              root: np.random.SeedSequence) -> np.ndarray:
-    """The divergence when the pooled rows are dealt out at random."""
-    (rng,) = generators([root])
-    pooled, n = table.sum(axis=0).astype(np.int64), int(table[0].sum())
-    rows, out = max(_BLOCK // len(pooled), 1), []
-    for start in range(0, n_resamples, rows):
-        drawn = rng.multivariate_hypergeometric(pooled, n, size=min(rows, n_resamples - start),
-                                                method="marginals")
-        out.append(_divergence(generator, drawn, pooled - drawn, smoothing))
-    return np.concatenate(out)

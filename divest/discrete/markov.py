@@ -311,6 +311,7 @@ def _diagnose(chain: MarkovChainEstimator, classes: list[np.ndarray]) -> list[Di
     stuck = ~chain.counts_.any(axis=1)
     relaxations = n * mixing_gap(chain.transition_)
     enough = ceil(chain.prediction_risk_ * n / limit)
+    named = f" ({_named(chain.classes_[stuck])})" if stuck.any() else ""
     return [
         Diagnostic("prediction_risk", chain.prediction_risk_, limit,
                    chain.prediction_risk_ <= limit,
@@ -318,9 +319,8 @@ def _diagnose(chain: MarkovChainEstimator, classes: list[np.ndarray]) -> list[Di
                    f"to first order; too few transitions: about {enough} are needed, or fewer "
                    "states"),
         Diagnostic("states_never_left", float(stuck.sum()), 0.0, not stuck.any(),
-                   "their rows are smoothing alone, and standard errors that depend on them are "
-                   f"NaN: {_named(chain.classes_[stuck])}; merge or drop these states, or get "
-                   "sequences that leave them"),
+                   f"the rows of these states{named} are smoothing alone, and standard errors that "
+                   "depend on them are NaN; merge or drop them, or get sequences that leave them"),
         Diagnostic("closed_classes", float(len(classes)), 1.0, len(classes) == 1,
                    "sets of states that were never left once entered; with more than one, the "
                    "stationary law and the entropy rate come from the smoothing: fit each on its "

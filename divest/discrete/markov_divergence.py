@@ -14,7 +14,7 @@ from divest._validation import check_number
 from divest.discrete._chain import fundamental, smoothed, stationary
 from divest.discrete._chain_pairs import Pairs, paired_counts, row_scale, unmatched_states
 from divest.discrete._count_result import CountDivergenceResult, chi_square_pvalue
-from divest.discrete._moments import _variance, link_derivatives, moments, shares
+from divest.discrete._moments import link_derivatives, moments, shares, variance_of
 from divest.generators import Generator
 
 
@@ -180,7 +180,7 @@ def _standard_error(generator: Generator, pairs: Pairs, table: pd.DataFrame, Z: 
         p, q = shares(row, smoothing)
         at_p, at_q = _gradients(generator, p, q)
         at_p = at_p + through_law[pairs.used(i)]
-        variance += law[i] ** 2 * (_variance(p, at_p) / n + _variance(q, at_q) / m)
+        variance += law[i] ** 2 * (variance_of(p, at_p) / n + variance_of(q, at_q) / m)
     return float(np.sqrt(variance))
 
 

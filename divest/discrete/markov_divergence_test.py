@@ -14,12 +14,12 @@ from divest.discrete._count_result import chi_square_pvalue
 from divest.discrete._count_test import (
     METHODS,
     CountTestResult,
+    dealt_divergences,
     permutes,
     small_cells,
     smallest_expected,
 )
 from divest.discrete._moments import divergence_value, shares
-from divest.discrete.f_divergence_test import _permuted
 from divest.generators import Generator
 
 NULL = "both chains have the same transition probabilities"
@@ -98,7 +98,7 @@ def markov_divergence_test(P: Any, Q: Any, divergence: str | Generator = "jeffre
     draws, seed, diagnostics = np.empty(0), None, [unmatched_states(pairs)]
     if df and permutes(method, expected, statistic, sum(row.sum() for row in rows)):
         root = root_sequence(random_state)
-        parts = [_permuted(generator, row, smoothing, n_resamples, stream)
+        parts = [dealt_divergences(generator, row, smoothing, n_resamples, stream)
                  for row, stream in zip(rows, root.spawn(len(rows)), strict=True)]
         draws, seed = scales @ parts, root.entropy
         pvalue = resampling_pvalue(statistic, draws)

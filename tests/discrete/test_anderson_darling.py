@@ -35,6 +35,14 @@ def test_statistic_is_that_of_scipy(rng, n, m, digits):
     assert_allclose(anderson_darling(p, q)[0], statistic_of_scipy(p, q), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize(("n", "smallest"), [(1, 2 / 601), (2, 2 / (602 * 601 / 2))])
+def test_pvalue_of_the_most_extreme_rows(n, smallest):
+    """All of p beyond all of q: two of the ways to deal out the rows are that extreme."""
+    q = np.arange(600.0)
+    for p in (600.0 + np.arange(n), -1.0 - np.arange(n)[::-1]):
+        assert anderson_darling(p, q)[1] == pytest.approx(smallest, rel=1e-12)
+
+
 def test_statistic_does_not_depend_on_the_blocks(rng, monkeypatch):
     p, q = np.sort(rng.normal(size=90)).round(1), np.sort(rng.normal(size=70)).round(1)
     whole = anderson_darling(p, q)

@@ -2,6 +2,7 @@
 
 import warnings
 from datetime import date
+from decimal import Decimal
 from importlib import import_module
 
 import numpy as np
@@ -211,6 +212,42 @@ def test_infinite_numbers_are_values(rng):
         assert by_name(table, table).loc["x", "psi"] == 0.0
     more = pd.concat([infinite, infinite.tail(15)])
     assert by_name(more, reference).loc["x", "drift"]
+
+
+def test_whole_numbers_that_floats_cannot_tell_apart_are_labels():
+    low, high = (np.repeat(2**60 + np.arange(start, start + 4), 20) for start in (0, 4))
+    low, high = pd.DataFrame({"id": low}), pd.DataFrame({"id": high})
+    found = quiet(low, high)
+    assert found.loc[0, ["kind", "drift", "new_categories"]].tolist() == ["categorical", True, 4]
+    mixed = quiet(low, pd.DataFrame({"id": np.arange(80)}))  # all are labels where one is too large
+    assert mixed.loc[0, "kind"] == "categorical"
+
+
+def test_objects_that_are_numbers_are_numbers(rng):
+    values = rng.normal(size=300)
+    plain = quiet(pd.DataFrame({"a": values[:100]}), pd.DataFrame({"a": values[100:]}))
+    decimals = pd.Series([Decimal(repr(float(value))) for value in values])
+    objects = pd.Series(values, dtype=object)
+    for table in (decimals.to_frame("a"), objects.to_frame("a"), pl.DataFrame({"a": values})):
+        pd.testing.assert_frame_equal(quiet(table[:100], table[100:]), plain)
+    assert plain.loc[0, "kind"] == "numeric"
+
+
+def test_index_of_few_rows_is_not_corrected(rng):
+    found = quiet(frame(rng, 16)[["a"]], frame(rng, 60)[["a"]])
+    assert found["psi_corrected"].isna().all()
+    assert found["psi"].notna().all()
+
+
+@pytest.mark.parametrize(("dates", "message"), [
+    (["1997-01-18", "soon"], "it holds 'soon', which is none"),
+    (["1997-01-18", None, "18.1.97"], "it holds '18.1.97', which is none"),
+    ([None, None], "it holds missing values only"), ([np.nan, np.nan], "missing values only"),
+])
+def test_wrong_dates_are_named(dates, message):
+    current = pd.DataFrame({"when": dates, "a": 1.0})
+    with pytest.raises(ValueError, match=message):
+        drift_table(current, pd.DataFrame({"a": [1.0, 2.0]}), by="when", freq="M")
 
 
 def test_minimum_effect_is_the_test_of_the_index(rng):

@@ -1,6 +1,5 @@
 """f_divergence_test and its power: the method page's numbers, sizes, smallest effects, errors."""
 
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -46,7 +45,7 @@ def test_permutation_number_of_the_method_page():
 
 def test_draws_by_the_block_are_those_of_one_block(monkeypatch):
     one = f_divergence_test(P, Q, random_state=0)
-    monkeypatch.setattr(import_module("divest.discrete.f_divergence_test"), "_BLOCK", 400)
+    monkeypatch.setattr("divest.discrete._count_test.BLOCK", 400)
     assert_array_equal(f_divergence_test(P, Q, random_state=0).null_distribution,
                        one.null_distribution)
 
