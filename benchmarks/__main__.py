@@ -11,13 +11,15 @@ from benchmarks import (
     neighbors,
     sample_complexity,
     sequences,
+    study,
     unnormalized,
 )
 
 FAMILIES = {"neighbors": neighbors, "divergence": divergence,
             "goodness_of_fit": goodness_of_fit, "density": density,
             "sample_complexity": sample_complexity, "moments": moments,
-            "sequences": sequences, "unnormalized": unnormalized, "discrete": discrete}
+            "sequences": sequences, "unnormalized": unnormalized, "discrete": discrete,
+            "study": study}
 
 
 def main(arguments=None):

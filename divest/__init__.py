@@ -62,11 +62,12 @@ if _typing.TYPE_CHECKING:  # loaded when first asked for, so that importing dive
         sample_size_report,
     )
     from divest.sample_complexity.pn_criterion import pn_criterion
+    from divest.study import Study
     from divest.unnormalized import SteinEstimator, TruncatedSteinEstimator
 
 _FOLDERS = (
     "comparison", "density", "discrete", "divergence", "goodness_of_fit", "moments",
-    "sample_complexity", "unnormalized",
+    "sample_complexity", "study", "unnormalized",
 )
 _LATER = {  # the folder of each name that is loaded at its first use
     "AggregatedSteinTest": "divest.goodness_of_fit",
@@ -94,6 +95,7 @@ _LATER = {  # the folder of each name that is loaded at its first use
     "RobustSteinTest": "divest.goodness_of_fit",
     "SequenceSteinTest": "divest.goodness_of_fit",
     "SteinEstimator": "divest.unnormalized",
+    "Study": "divest.study",
     "TruncatedSteinEstimator": "divest.unnormalized",
     "compare": "divest.comparison",
     "compare_groups": "divest.comparison",
@@ -143,6 +145,7 @@ __all__ = [
     "RobustSteinTest",
     "SequenceSteinTest",
     "SteinEstimator",
+    "Study",
     "TruncatedSteinEstimator",
     "TrustWarning",
     "compare",

@@ -46,6 +46,7 @@ TINY = {
     "discrete": {
         "rows": 2_000, "columns": 5, "cells": (10,), "calls": 2, "rounds": 1, "budget": 0.0,
     },
+    "study": {"replications": 20, "summarised": 200, "rounds": 1, "budget": 0.0},
 }  # fmt: skip
 
 
@@ -62,13 +63,15 @@ def families(monkeypatch):
         neighbors,
         sample_complexity,
         sequences,
+        study,
         unnormalized,
     )
 
     found = {"neighbors": neighbors, "divergence": divergence,
              "goodness_of_fit": goodness_of_fit, "density": density,
              "sample_complexity": sample_complexity, "moments": moments,
-             "sequences": sequences, "unnormalized": unnormalized, "discrete": discrete}
+             "sequences": sequences, "unnormalized": unnormalized, "discrete": discrete,
+             "study": study}
     for name, family in found.items():
         monkeypatch.setattr(family, "QUICK", replace(family.QUICK, **TINY[name]))
     return found
@@ -227,3 +230,12 @@ def test_command_line_prints_a_table(families, capsys):
     printed = capsys.readouterr().out
     assert printed.count("bytes_per_nk") == 1
     assert "test, 9 permutations" in printed
+
+
+def test_study(families):
+    found = families["study"].run(families["study"].QUICK)
+    assert (found["ratio"] > 0).all()
+    loops = found[found["benchmark"] == "20 replications of a mean"]
+    assert set(loops["contestant"]) == {"divest", "divest with a store"}
+    assert loops["overhead_ms"].notna().all()
+    assert found["benchmark"].iloc[-1] == "summary of 200 rows"

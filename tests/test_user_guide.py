@@ -26,6 +26,7 @@ EXPLAINED = {  # the files whose diagnostics a page has to name
     "sample_size": ["sample_complexity/*.py", "divergence/*symmetric*.py"],
     "moments": ["moments/*.py"],
     "categories": ["discrete/*.py"],
+    "study": ["study/*.py"],
 }
 CODE = re.compile(r"^\.\. code-block:: python\n\n((?:   .*\n|\n)+)", flags=re.M)
 
@@ -62,6 +63,7 @@ def diagnostics(page):
     ("sample_size", {"null_scale", "extrapolation", "fit_risk", "forward_finite"}),
     ("moments", {"first_stage_F", "weak_identification", "edge_of_path", "few_groups"}),
     ("categories", {"new_categories", "small_cells", "too_few_rows", "relaxations"}),
+    ("study", {"failed_cells"}),
 ])
 def test_diagnostics_are_found(page, some):
     assert some <= set(diagnostics(page))
@@ -158,3 +160,13 @@ def test_code_of_moments_runs(figures, capsys):
     assert "center" in capsys.readouterr().out
     assert {"slope", "constant"} == set(found["start"])
     assert found["found"].unbounded or not found["found"].empty
+
+
+def test_code_of_study_prints_what_it_shows(figures, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it makes a store
+    found = run("study")
+    (shown,) = re.findall(r"^\.\. code-block:: text\n\n((?:   .*\n|\n)+)", text("study"), re.M)
+    assert shown.split() == capsys.readouterr().out.split()
+    assert (tmp_path / "study.sqlite").exists()
+    counts = found["results"].summary()["replications"]
+    assert counts.tolist() == [1000] * 3  # those of the last block, with the store

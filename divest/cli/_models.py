@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import reduce
 from typing import Any
 
 import numpy as np
 
+from divest.cli._imports import imported
 from divest.cli._options import Failure
 
 _WANTED = ("--model must be a continuous distribution of scipy.stats such as norm or "
@@ -26,7 +21,9 @@ def model_of(text: str, estimate: bool) -> Any:
     if name == "gaussian_mixture":
         return _mixture(text, rest, estimate)
     if colon:
-        return _imported(text, name, rest)
+        if not name or not rest:
+            raise Failure(f"{_WANTED}; got {text}")
+        return imported(text, "--model")
     if text == "multivariate_normal":
         return _normal(estimate)
     return _univariate(text, estimate)
@@ -102,33 +99,3 @@ def _numbers(text: str, whole: str) -> tuple[list[float], dict[str, float]]:
         else:
             places.append(number)
     return places, named
-
-
-def _imported(text: str, module: str, path: str) -> Any:
-    """An object of a module, which may lie in the current folder."""
-    if not module or not path:
-        raise Failure(f"{_WANTED}; got {text}")
-    try:
-        with _current_folder():
-            loaded = importlib.import_module(module)
-    except BaseException as error:  # whatever the module does, SystemExit included
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        raise Failure(f"cannot import {module} for --model {text}: {type(error).__name__}: {error}"
-                      ) from None
-    try:
-        return reduce(getattr, path.split("."), loaded)
-    except AttributeError:
-        raise Failure(f"module {module} has no {path}, asked for by --model {text}") from None
-
-
-@contextmanager
-def _current_folder() -> Iterator[None]:
-    """Modules in the current folder can be imported."""
-    folder = os.getcwd()
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        if folder in sys.path:
-            sys.path.remove(folder)

@@ -11,6 +11,7 @@ from divest.cli._density import add_density
 from divest.cli._gof import add_gof
 from divest.cli._options import Failure, Parser
 from divest.cli._plan import add_plan
+from divest.cli._study import add_study
 
 ERROR = 2  # exit status
 
@@ -40,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except Failure as failure:
         message = str(failure)
-    except KeyboardInterrupt:
-        message = "interrupted"
+    except KeyboardInterrupt as stop:
+        message = f"{stop}" or "interrupted"
     except BrokenPipeError:  # the reader of a pipe has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -55,11 +56,13 @@ def _parser() -> Parser:
     from divest import __version__
 
     parser = Parser(prog="divest", description="How far apart are two distributions, does a model "
-                    "fit, what density did a sample come from, and is there enough data to say so?")
+                    "fit, what density did a sample come from, is there enough data to say so, and "
+                    "how do such methods behave?")
     parser.add_argument("--version", action="version", version=f"divest {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_compare(commands)
     add_gof(commands)
     add_density(commands)
     add_plan(commands)
+    add_study(commands)
     return parser

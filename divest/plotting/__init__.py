@@ -1,4 +1,4 @@
-"""Figures of comparisons, tests, estimates and plans; each draws on one Axes and returns it."""
+"""Figures of comparisons, tests, estimates, plans and studies, on one Axes each."""
 
 from divest.plotting.comparison import plot_comparison
 from divest.plotting.density import plot_density, plot_regimes
@@ -11,6 +11,7 @@ from divest.plotting.goodness_of_fit import (
 from divest.plotting.hypothesis import plot_null_distribution
 from divest.plotting.moments import plot_coefficients, plot_confidence_set
 from divest.plotting.sample_complexity import plot_learning_curve, plot_power_curve, plot_risk
+from divest.plotting.study import plot_study
 
 __all__ = [
     "plot_bandwidth_curve",
@@ -25,5 +26,6 @@ __all__ = [
     "plot_power_curve",
     "plot_regimes",
     "plot_risk",
+    "plot_study",
     "plot_witness",
 ]

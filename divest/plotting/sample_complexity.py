@@ -219,6 +219,8 @@ def _plain_numbers(ax: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     for axis in (ax.xaxis, ax.yaxis):
+        if axis.get_scale() != "log":
+            continue
         low, high = sorted(axis.get_view_interval())
         few = high / low > 300
         axis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))

@@ -1,0 +1,93 @@
+"""What a Monte Carlo study costs besides the methods that it studies.
+
+A ratio is the processor time of `contestant` divided by that of `against`, the median over rounds
+with its quartiles: below 1, `contestant` is faster. `overhead_ms` is what a replication takes more
+than in a bare loop.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from benchmarks._timing import race, ratio, table
+from divest.study import Study
+
+ALLOWED = 1e-3  # seconds of overhead per replication
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much to measure."""
+
+    rows: int = 20  # of a sample
+    replications: int = 10_000
+    summarised: int = 100_000  # rows of the table, in 20 groups
+    rounds: int = 5
+    budget: float = 30.0  # seconds for one race
+
+
+QUICK = Sizes(replications=1_000, summarised=20_000, rounds=3, budget=3.0)
+
+
+def normal(rng, n):
+    """A sample."""
+    return rng.normal(size=n)
+
+
+def study(n: int, replications: int) -> Study:
+    """The mean, by a study."""
+    return Study(normal, {"mean": np.mean}, {"n": [n]}, truth=0, n_replications=replications)
+
+
+def bare_loop(n: int, replications: int) -> list[float]:
+    """The mean, by a loop."""
+    rng = np.random.default_rng(0)
+    return [normal(rng, n).mean() for _ in range(replications)]
+
+
+def overhead(sizes: Sizes) -> list[dict]:
+    """A study of a mean against a bare loop, and against that loop with 1 ms more each time."""
+    n, replications = sizes.rows, sizes.replications
+    with TemporaryDirectory() as folder:
+        files = (Path(folder) / f"{i}.sqlite" for i in range(10_000))
+        times = race({
+            "divest": lambda: study(n, replications).run(),
+            "divest with a store": lambda: study(n, replications).run(store=next(files)),
+            "bare loop": partial(bare_loop, n, replications)}, sizes.rounds, sizes.budget)
+    allowed = "bare loop and 1 ms each"
+    times[allowed] = times["bare loop"] + ALLOWED * replications
+    found = []
+    for name in ("divest", "divest with a store"):
+        more = (times[name] - times["bare loop"]).median() / replications
+        labels = {"benchmark": f"{replications} replications of a mean", "n": n,
+                  "overhead_ms": 1e3 * more}
+        found += [labels | ratio(times, name, "bare loop"),
+                  labels | ratio(times, name, allowed) | {"target": 1.0}]
+    return found
+
+
+def summary(sizes: Sizes) -> list[dict]:
+    """The summary of a table with all its columns filled, against one second."""
+    results = Study(_interval, {"mean": dict.copy}, {"n": list(range(2, 22))}, truth=0,
+                    n_replications=sizes.summarised // 20).run()
+    times = race({"divest": results.summary}, sizes.rounds, sizes.budget)
+    times["one second"] = 1.0
+    return [{"benchmark": f"summary of {len(results.frame)} rows",
+             **ratio(times, "divest", "one second"), "target": 1.0}]
+
+
+def _interval(rng, n):
+    """What a method gives, drawn at once."""
+    estimate, low, high, pvalue = rng.normal(size=4)
+    return {"estimate": estimate, "standard_error": 1 / n, "low": min(low, high),
+            "high": max(low, high), "pvalue": 1 / (1 + pvalue**2)}
+
+
+def run(sizes: Sizes) -> pd.DataFrame:
+    """All of them as one table."""
+    study(sizes.rows, 10).run()  # imports before the clock runs
+    return table((overhead, summary), sizes)

@@ -1,0 +1,84 @@
+"""One replication after another: what workers do."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from divest._resampling import one_thread_each
+from divest._results import TrustWarning
+from divest.study._grid import Cell
+from divest.study._methods import Method
+from divest.study._outcomes import error_text, fields_of
+from divest.study._rows import Row
+from divest.study._seeds import data_rng, method_seeds
+
+Todo = Sequence[tuple[int, tuple[str, ...]]]  # replications, with the methods wanted in each
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same in all replications; `home` is the process of the study."""
+
+    simulate: Callable[..., Any]
+    methods: dict[str, Method]
+    seed: int
+    confidence_level: float
+    home: int
+
+
+def run_chunk(job: Job, cell: Cell, todo: Todo) -> tuple[str, int, list[Row], float]:
+    """Some replications of a cell: its name, their number, their rows, and the seconds it took.
+
+    Libraries work in one thread each: sums would else depend on the number of threads.
+    """
+    start = perf_counter()
+    with one_thread_each:
+        if os.getpid() == job.home:  # where the study has silenced the warnings of all threads
+            rows = _rows(job, cell, todo)
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", TrustWarning)
+                rows = _rows(job, cell, todo)
+    return cell.name, len(todo), rows, perf_counter() - start
+
+
+def _rows(job: Job, cell: Cell, todo: Todo) -> list[Row]:
+    name, json = cell.name, cell.json
+    return [row for replication, wanted in todo
+            for row in _replication(job, cell.settings, name, json, replication, wanted)]
+
+
+def _replication(job: Job, settings: dict[str, Any], cell: str, json: str, replication: int,
+                 wanted: tuple[str, ...]) -> list[Row]:
+    """All methods on the same data."""
+    try:
+        data = job.simulate(data_rng(job.seed, json, replication), **settings)
+        samples = data if isinstance(data, tuple) else (data,)
+    except Exception as error:
+        return [Row(cell, replication, name, error=error_text(error)) for name in wanted]
+    rows = []
+    for name in wanted:
+        method = job.methods[name]
+        seeds = (method_seeds(job.seed, json, replication, name, len(method.seeded))
+                 if method.seeded else [])
+        rows.append(_row(method, samples, seeds, job.confidence_level, (cell, replication, name)))
+    return rows
+
+
+def _row(method: Method, samples: tuple[Any, ...], seeds: list[int], confidence_level: float,
+         key: tuple[str, int, str]) -> Row:
+    """What one method makes of a copy of the data, as it might change them."""
+    start = perf_counter()
+    try:
+        own = deepcopy(samples)
+        start = perf_counter()
+        fields = fields_of(method(own, seeds), confidence_level)
+        return Row(*key, **fields, seconds=perf_counter() - start)
+    except Exception as error:
+        return Row(*key, seconds=perf_counter() - start, error=error_text(error))

@@ -1,0 +1,108 @@
+"""Computing the replications that a store does not have yet."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from divest._results import TrustWarning
+from divest.study._grid import Cell
+from divest.study._interrupt import gentle_interrupts
+from divest.study._replicate import Job, Todo, run_chunk
+from divest.study._store import Store
+
+TARGET = 0.5  # seconds of a chunk
+GROWTH = 8  # a chunk is at most so many times as large as the last one of its cell
+
+
+@dataclass
+class Runner:
+    """Runs what is missing, and hands every chunk to the store as soon as it is ready.
+
+    `engine` takes a function and its arguments by chunk, and gives the results in any order.
+    """
+
+    job: Job
+    cells: list[Cell]
+    store: Store
+    engine: Callable[..., Iterator[Any]]
+    progress: bool
+    _pace: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def complete(self, counts: dict[str, int]) -> None:
+        """All methods for the first replications of each cell, as many as `counts` says."""
+        done = self.store.keys()
+        missing = [(cell, self._missing(cell.name, counts[cell.name], done))
+                   for cell in self.cells]
+        total = sum(len(todo) for _, todo in missing)
+        if not total:
+            return
+        with _bar(total, self.progress) as advance, gentle_interrupts() as stop, _quiet():
+            kept = 0
+            try:
+                for cell, count, rows, seconds in self._results(self._chunks(missing, stop)):
+                    self.store.write(rows)
+                    self._pace[cell] = count, seconds
+                    kept += count
+                    advance(count)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(self._how_to_go_on(kept, total)) from None
+            if stop() and kept < total:
+                raise KeyboardInterrupt(self._how_to_go_on(kept, total))
+
+    def _missing(self, cell: str, count: int, done: set[Any]) -> Todo:
+        """Replications of a cell that lack a method, with the methods they lack."""
+        names = tuple(self.job.methods)
+        lacking = ((r, tuple(n for n in names if (cell, r, n) not in done)) for r in range(count))
+        return [(r, wanted) for r, wanted in lacking if wanted]
+
+    def _chunks(self, missing: list[tuple[Cell, Todo]],
+                stop: Callable[[], bool]) -> Iterator[tuple[Any, ...]]:
+        """Arguments of `run_chunk`, of a size that takes about half a second."""
+        for cell, todo in missing:
+            start = 0
+            while start < len(todo) and not stop():
+                count, seconds = self._pace.get(cell.name, (0, 0.0))
+                size = min(GROWTH * count, int(TARGET * count / max(seconds, 1e-9)))
+                part = todo[start:start + max(size, 1)]
+                yield self.job, cell, part
+                start += len(part)
+
+    def _results(self, chunks: Iterator[tuple[Any, ...]]) -> Iterator[Any]:
+        """Chunks catch what methods raise: an error here is one of the workers."""
+        try:
+            yield from self.engine(run_chunk, chunks)
+        except Exception as error:
+            raise RuntimeError(
+                f"the workers could not run a chunk ({type(error).__name__}: {error}). Simulator "
+                "and methods must be importable on the workers: put them in a module that is "
+                "installed there. Rows already in a store are kept.") from error
+
+    def _how_to_go_on(self, kept: int, total: int) -> str:
+        path = getattr(self.store, "path", None)
+        after = ("nothing is kept without a store" if path is None else
+                 f"they are kept in {path}: run it again with this store to go on")
+        return f"the study was stopped after {kept} of {total} replications; {after}"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings of single replications: their rows say whether to trust them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrustWarning)
+        yield
+
+
+@contextmanager
+def _bar(total: int, progress: bool) -> Iterator[Callable[[int], Any]]:
+    """A function that moves the progress bar, where there is one."""
+    if not progress:
+        yield lambda count: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, unit="replication") as bar:
+        yield bar.update
