@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 from typing import Any
@@ -120,24 +121,27 @@ class _OneThreadEach:
     """While any block that uses this is open, libraries called by it work in one thread each.
 
     Small matrix products and mixture fits by the hundred are several times slower when each is
-    spread over all cores. The limit is lifted when the last of the open blocks is left.
+    spread over all cores. The limit is lifted when the last of the open blocks is left. Libraries
+    that were loaded since are limited as well when another block is opened.
     """
 
     def __init__(self) -> None:
         self._lock, self._open = Lock(), 0
-        self._limits: Any = None
+        self._limits: list[Any] = []
+        self._modules = 0
 
     def __enter__(self) -> None:
         with self._lock:
-            if not self._open:
-                self._limits = threadpool_limits(1)
+            if not self._open or self._modules != len(sys.modules):
+                self._modules = len(sys.modules)
+                self._limits.append(threadpool_limits(1))
             self._open += 1
 
     def __exit__(self, *_: Any) -> None:
         with self._lock:
             self._open -= 1
-            if not self._open:
-                self._limits.restore_original_limits()
+            while not self._open and self._limits:
+                self._limits.pop().restore_original_limits()
 
 
 one_thread_each = _OneThreadEach()

@@ -147,6 +147,15 @@ def test_parquet_is_refused_before_anything_runs_where_it_cannot_be_written(
     assert "needs pyarrow" in fails(capsys, "mean.toml", "--output", "all.parquet")
 
 
+def test_settings_of_several_kinds_are_refused_for_parquet_before_anything_runs(
+        capsys, folder, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(Study, "run", None)
+    Path("mean.toml").write_text(MEAN.replace("shift = [0.5]", 'shift = [0.5, "much"]'))
+    error = fails(capsys, "mean.toml", "--output", "all.parquet")
+    assert "the grid cannot be written as Parquet; use --output FILE.csv" in error
+
+
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")
 def test_classes_of_divest_by_name_and_by_module(folder):
     Path("d.toml").write_text(DIVERGENCE)

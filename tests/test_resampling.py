@@ -1,5 +1,7 @@
 """The one p-value, seeds, permutations within blocks, and running tasks in parallel."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import chisquare
 from threadpoolctl import threadpool_info
 
+from divest import _resampling
 from divest._resampling import (
     generators,
     one_thread_each,
@@ -163,3 +166,27 @@ def test_one_thread_each_is_lifted_by_the_last_to_leave():
             assert set(threads()) == {1}
         assert set(threads()) == {1}
     assert threads() == before
+
+
+def test_one_thread_each_holds_for_libraries_that_are_loaded_inside(monkeypatch):
+    """Chunks in threads overlap, so that the first block may stay open throughout."""
+    made = []
+
+    class Limits:
+        def __init__(self, n):
+            made.append(self)
+            self.lifted = False
+
+        def restore_original_limits(self):
+            self.lifted = True
+
+    monkeypatch.setattr(_resampling, "threadpool_limits", Limits)
+    limited = _resampling._OneThreadEach()
+    with limited:
+        with limited:
+            assert len(made) == 1
+        monkeypatch.setitem(sys.modules, "a_library_loaded_inside", sys)
+        with limited:
+            assert len(made) == 2
+        assert not any(limits.lifted for limits in made)
+    assert all(limits.lifted for limits in made)

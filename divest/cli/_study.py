@@ -56,6 +56,7 @@ def _study(options: argparse.Namespace) -> int:
     _check(options)
     targets = _targets(options)
     study = read_study(options.file)
+    _check_parquet(options.output, study.cells)
     with warnings.catch_warnings(record=True) as caught, _cluster(options.scheduler) as client:
         warnings.simplefilter("default", TrustWarning)
         try:
@@ -115,6 +116,19 @@ def _parquet(table: pd.DataFrame) -> bytes:
     content = BytesIO()
     table.to_parquet(content, index=False)
     return content.getvalue()
+
+
+def _check_parquet(output: str | None, cells: list[dict[str, Any]]) -> None:
+    """Refuse settings of several kinds, which no column of Parquet holds, before anything runs."""
+    if output is None or output.lower().endswith(".csv"):
+        return
+    import pandas as pd
+
+    try:
+        _parquet(pd.DataFrame(cells))
+    except Exception as error:  # pyarrow has its own family of errors
+        raise Failure(f"the grid cannot be written as Parquet; use --output FILE.csv ({error})"
+                      ) from None
 
 
 def _printed(summary: pd.DataFrame) -> str:

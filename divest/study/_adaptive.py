@@ -27,7 +27,8 @@ def check_until(until: Any) -> dict[str, float]:
 
 
 def short_of(summary: pd.DataFrame, until: Mapping[str, float]) -> pd.DataFrame:
-    """Rows of the summary with an error above the wanted one; figures that are NaN do not count.
+    """Rows of the summary with an error above the wanted one; figures that are NaN do not count,
+    but the error of a single value does, which nobody knows.
 
     The error of a rate is half its Wilson interval over 1.96, which is not 0 at shares of 0 or 1.
     """
@@ -40,7 +41,9 @@ def short_of(summary: pd.DataFrame, until: Mapping[str, float]) -> pd.DataFrame:
 def monte_carlo_error(summary: pd.DataFrame, name: str) -> pd.Series:
     """Standard error of a figure."""
     if name in ("bias", "rmse"):
-        return summary[f"{name}_mcse"]
+        single = (summary["replications"] - summary["failures"] == 1) & summary[
+            "mean" if name == "bias" else name].notna()
+        return summary[f"{name}_mcse"].mask(single, np.inf)
     return (summary[f"{name}_high"] - summary[f"{name}_low"]) / (2 * Z)
 
 

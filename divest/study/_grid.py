@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from divest.study._outcomes import is_text
 from divest.study._rows import FRAME_COLUMNS
 from divest.study._seeds import canonical, cell_name
 from divest.study._summary import SUMMARY_COLUMNS
@@ -41,6 +42,7 @@ class Cell:
 def check_grid(grid: Any) -> list[Cell]:
     """The cells of a dict of lists (all combinations), or of a DataFrame (its rows)."""
     if isinstance(grid, pd.DataFrame):
+        _refuse_repeated_columns(list(grid.columns))
         columns = {name: _column(grid[name]) for name in grid.columns}
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     elif isinstance(grid, Mapping):
@@ -61,7 +63,13 @@ def _column(values: pd.Series) -> list[Any]:
     """The values of a column; what is missing among text is None."""
     if pd.api.types.is_numeric_dtype(values):
         return values.tolist()
-    return [None if value is pd.NA or value != value else value for value in values.tolist()]
+    return [None if pd.api.types.is_scalar(value) and pd.isna(value) else value
+            for value in values.tolist()]
+
+
+def _refuse_repeated_columns(names: list[Any]) -> None:
+    if repeated := [name for i, name in enumerate(names) if name in names[:i]]:
+        raise ValueError(f"grid has several columns named {repeated[0]!r}.")
 
 
 def _values(name: Any, values: Any) -> list[Any]:
@@ -94,6 +102,9 @@ def _setting(name: str, value: Any) -> Any:
     if isinstance(value, float) and isnan(value):
         raise ValueError(f"grid[{name!r}] holds NaN; for a missing value use None (in a "
                          "DataFrame, in a column of dtype object).")
+    if isinstance(value, str) and not is_text(value):
+        raise ValueError(f"grid[{name!r}] holds {value!r}, which no file can hold: it is not "
+                         "valid Unicode.")
     return value
 
 
@@ -108,8 +119,9 @@ def _refuse_repeats(rows: list[dict[str, Any]]) -> None:
 
 
 def sort_cells(cells: list[Cell], names: list[str]) -> list[Cell]:
-    """Cells by their settings: numbers before text, None first."""
-    return sorted(cells, key=lambda cell: [_rank(cell.settings.get(name)) for name in names])
+    """Cells by their settings: numbers before text, None first; 5 and 5.0 by their JSON."""
+    return sorted(cells, key=lambda cell: (
+        [_rank(cell.settings.get(name)) for name in names], cell.json))
 
 
 def _rank(value: Any) -> tuple[int, Any]:

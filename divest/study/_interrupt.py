@@ -20,7 +20,7 @@ def gentle_interrupts() -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
     stop = Event()
-    timer = Timer(PATIENCE, _thread.interrupt_main)
+    timer = Timer(PATIENCE, _interrupt_main)
     timer.daemon = True
 
     def first(*_: object) -> None:
@@ -34,3 +34,11 @@ def gentle_interrupts() -> Iterator[Callable[[], bool]]:
     finally:
         signal.signal(signal.SIGINT, before)
         timer.cancel()
+
+
+def _interrupt_main() -> None:
+    """Ctrl-C for the main thread, also where it waits for something, if the system can do that."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()

@@ -41,7 +41,8 @@ class Lock:
                                [self._token, socket.gethostname(), os.getpid(), time.time()])
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # SQLite itself may have gone back
+                connection.execute("ROLLBACK")
             raise
         _OURS.add(self._token)
         self._thread.start()

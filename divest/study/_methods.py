@@ -9,6 +9,8 @@ from typing import Any
 
 from sklearn.base import clone
 
+from divest.study._outcomes import is_text
+
 
 @dataclass(frozen=True)
 class Method:
@@ -40,7 +42,7 @@ def check_methods(methods: Any) -> dict[str, Method]:
         raise TypeError("methods must be a dict from names to functions or estimators, got "
                         f"{methods!r}.")
     for name in methods:
-        if not isinstance(name, str) or not name or "\0" in name:
+        if not isinstance(name, str) or not name or "\0" in name or not is_text(name):
             raise TypeError(f"the keys of methods must be names, got {name!r}.")
     return {name: _method(name, target) for name, target in methods.items()}
 

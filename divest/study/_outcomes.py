@@ -31,7 +31,11 @@ def fields_of(outcome: Any, confidence_level: float) -> dict[str, Any]:
         raise ValueError("the result is NaN")
     if not 0 <= fields.get("pvalue", 0.0) <= 1 + 1e-9 and not isnan(fields["pvalue"]):
         raise ValueError(f"the p-value must lie between 0 and 1, got {fields['pvalue']!r}")
-    return {"trusted": True} | _with_interval(fields, confidence_level)
+    if fields.get("standard_error", 0.0) < 0:
+        raise ValueError("the standard error must not be negative, got "
+                         f"{fields['standard_error']!r}")
+    return {"trusted": not fields.get("failed_diagnostics")} | _with_interval(
+        fields, confidence_level)
 
 
 def _from_mapping(outcome: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,7 +46,9 @@ def _from_mapping(outcome: Mapping[str, Any]) -> dict[str, Any]:
     if "trusted" in fields:
         fields["trusted"] = bool(fields["trusted"])
     if "failed_diagnostics" in fields:
-        fields["failed_diagnostics"] = clean(fields["failed_diagnostics"])
+        failed = fields["failed_diagnostics"]
+        names = [failed] if isinstance(failed, str) else [] if failed is None else list(failed)
+        fields["failed_diagnostics"] = clean(", ".join(map(str, names)))
     return fields
 
 
@@ -92,9 +98,18 @@ def _number(name: str, value: Any) -> float:
     return float(value) + 0.0
 
 
-def error_text(error: Exception) -> str:
+def error_text(error: BaseException) -> str:
     """Name and message, without line breaks and addresses."""
-    return clean(f"{type(error).__name__}: {error}".removesuffix(": "))
+    try:
+        message = str(error)
+    except Exception:  # of an error that cannot even say what it is
+        message = ""
+    return clean(f"{type(error).__name__}: {message}".removesuffix(": "))
+
+
+def is_text(text: str) -> bool:
+    """Whether files and tables can hold it: there are no halves of surrogate pairs in it."""
+    return text.encode("utf-8", "replace").decode() == text
 
 
 def clean(text: Any) -> str:

@@ -60,7 +60,7 @@ def _replication(job: Job, settings: dict[str, Any], cell: str, json: str, repli
     try:
         data = job.simulate(data_rng(job.seed, json, replication), **settings)
         samples = data if isinstance(data, tuple) else (data,)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return [Row(cell, replication, name, error=error_text(error)) for name in wanted]
     rows = []
     for name in wanted:
@@ -80,5 +80,5 @@ def _row(method: Method, samples: tuple[Any, ...], seeds: list[int], confidence_
         start = perf_counter()
         fields = fields_of(method(own, seeds), confidence_level)
         return Row(*key, **fields, seconds=perf_counter() - start)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Row(*key, seconds=perf_counter() - start, error=error_text(error))

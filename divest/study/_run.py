@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,26 +32,31 @@ class Runner:
     progress: bool
     _pace: dict[str, tuple[int, float]] = field(default_factory=dict)
 
-    def complete(self, counts: dict[str, int]) -> None:
-        """All methods for the first replications of each cell, as many as `counts` says."""
+    def complete(self, counts: dict[str, int]) -> bool:
+        """All methods for the first replications of each cell, as many as `counts` says.
+
+        Whether Ctrl-C came when there was nothing left to stop, so that no more should follow.
+        """
         done = self.store.keys()
         missing = [(cell, self._missing(cell.name, counts[cell.name], done))
                    for cell in self.cells]
         total = sum(len(todo) for _, todo in missing)
         if not total:
-            return
+            return False
         with _bar(total, self.progress) as advance, gentle_interrupts() as stop, _quiet():
             kept = 0
             try:
-                for cell, count, rows, seconds in self._results(self._chunks(missing, stop)):
-                    self.store.write(rows)
-                    self._pace[cell] = count, seconds
-                    kept += count
-                    advance(count)
+                with closing(self._results(self._chunks(missing, stop))) as results:
+                    for cell, count, rows, seconds in results:
+                        self.store.write(rows)
+                        self._pace[cell] = count, seconds
+                        kept += count
+                        advance(count)
             except KeyboardInterrupt:
-                raise KeyboardInterrupt(self._how_to_go_on(kept, total)) from None
+                raise KeyboardInterrupt(self.how_to_go_on(kept, total)) from None
             if stop() and kept < total:
-                raise KeyboardInterrupt(self._how_to_go_on(kept, total))
+                raise KeyboardInterrupt(self.how_to_go_on(kept, total))
+            return stop()
 
     def _missing(self, cell: str, count: int, done: set[Any]) -> Todo:
         """Replications of a cell that lack a method, with the methods they lack."""
@@ -71,7 +76,7 @@ class Runner:
                 yield self.job, cell, part
                 start += len(part)
 
-    def _results(self, chunks: Iterator[tuple[Any, ...]]) -> Iterator[Any]:
+    def _results(self, chunks: Iterator[tuple[Any, ...]]) -> Generator[Any]:
         """Chunks catch what methods raise: an error here is one of the workers."""
         try:
             yield from self.engine(run_chunk, chunks)
@@ -81,7 +86,8 @@ class Runner:
                 "and methods must be importable on the workers: put them in a module that is "
                 "installed there. Rows already in a store are kept.") from error
 
-    def _how_to_go_on(self, kept: int, total: int) -> str:
+    def how_to_go_on(self, kept: int, total: int) -> str:
+        """What to say after Ctrl-C."""
         path = getattr(self.store, "path", None)
         after = ("nothing is kept without a store" if path is None else
                  f"they are kept in {path}: run it again with this store to go on")
@@ -90,9 +96,10 @@ class Runner:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No warnings of single replications: their rows say whether to trust them."""
+    """No warnings of single replications, whose rows say it, nor of joblib after an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrustWarning)
+        warnings.filterwarnings("ignore", r"\d+ tasks (which were|have been) ", UserWarning)
         yield
 
 

@@ -14,7 +14,8 @@ SUMMARY_COLUMNS = (
 
 
 def summarise(frame: pd.DataFrame, settings: list[str], level: float) -> pd.DataFrame:
-    """One row per settings and method of the table of replications."""
+    """One row per settings and method of the table of replications, whatever its index is."""
+    frame = frame.reset_index(drop=True)
     key = frame["cell"] + "\0" + frame["method"]
     code, _ = pd.factorize(key)
     first = np.unique(code, return_index=True)[1]

@@ -187,6 +187,8 @@ class Study:
             When `max_replications` does not suffice for `until`.
         """
         targets, most = self._targets(until, max_replications)
+        if n_jobs is not None and check_integer("n_jobs", n_jobs, -2**31) == 0:
+            raise ValueError("n_jobs must be a number of workers, or -1 for all cores, got 0.")
         truths = truths_of(self.truth, self.simulate, self._cells, self.methods)
         engine = (partial(run_joblib, n_jobs=n_jobs) if client is None
                   else partial(run_dask, client=client))
@@ -195,14 +197,17 @@ class Study:
             runner = Runner(job, self._cells, rows, engine, progress)
             counts = {cell.name: self.n_replications for cell in self._cells}
             while True:
-                runner.complete(counts)
+                stopped = runner.complete(counts)
                 results = self._results(rows, counts, truths)
                 summary = results.summary()
                 short = short_of(summary, targets)
                 growing = [cell for cell in short["cell"].unique() if counts[cell] < most]
                 if not growing:
                     break
+                done = sum(counts.values())
                 counts |= {cell: next_count(counts[cell], most) for cell in growing}
+                if stopped:
+                    raise KeyboardInterrupt(runner.how_to_go_on(done, sum(counts.values())))
         _warn(summary, short, results)
         return results
 
@@ -271,7 +276,8 @@ def _warn(summary: Any, short: Any, results: StudyResults) -> None:
     lost = summary[summary["failures"] == summary["replications"]]
     if len(lost):
         frame = results.frame
-        first = frame.loc[frame["error"] != "", "error"].iloc[0]
+        cell, method = lost[["cell", "method"]].iloc[0]
+        first = frame.loc[(frame["cell"] == cell) & (frame["method"] == method), "error"].iloc[0]
         failed = Diagnostic("failed_cells", float(len(lost)), 0.0, False,
                             "settings and methods of which every replication failed, the first "
                             f"with {first}")

@@ -1,6 +1,7 @@
 """Studies: paired and repeatable draws, methods of every kind, errors as rows, bad input."""
 
 import functools
+import sys
 
 import numpy as np
 import pandas as pd
@@ -134,6 +135,10 @@ def test_mapping_and_its_normal_interval():
     assert [row["low"], row["high"]] == pytest.approx([1 - 3.2897073, 1 + 3.2897073])
     row = one_row(lambda x: {"estimate": 1.0, "standard_error": 2.0, "low": 0.5, "trusted": False})
     assert (row["low"], row["trusted"]) == (0.5, False)
+    for failed, text in [("few", "few"), (["few", "odd"], "few, odd"), ((), ""), (None, "")]:
+        row = one_row(lambda x, failed=failed: {"estimate": 1.0, "failed_diagnostics": failed})
+        assert (row["failed_diagnostics"], row["trusted"]) == (text, not text)
+    row = one_row(lambda x: {"estimate": 1.0, "standard_error": 2.0, "low": 0.5})
     assert np.isnan(row["high"])
 
 
@@ -161,6 +166,15 @@ def test_estimators():
     assert (row["estimate"], row["low"]) == (result.estimate, result.confidence_interval()[0])
 
 
+class Unspeakable(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+def unspeakable():
+    raise Unspeakable
+
+
 @pytest.mark.filterwarnings("ignore:study:divest.TrustWarning")
 @pytest.mark.parametrize(("method", "error"), [
     (lambda x: "many", "TypeError: str has no estimate or pvalue; a method must give"),
@@ -171,6 +185,9 @@ def test_estimators():
     (lambda x: float("nan"), "ValueError: the result is NaN"),
     (lambda x: {}, "ValueError: the result is NaN"),
     (lambda x: 1 / 0, "ZeroDivisionError: division by zero"),
+    (lambda x: {"estimate": 1.0, "standard_error": -1.0}, "ValueError: the standard error must"),
+    (lambda x: sys.exit("no"), "SystemExit: no"),
+    (lambda x: unspeakable(), "Unspeakable$"),
     (lambda x, y: 1.0, "TypeError: .*missing 1 required positional argument: 'y'"),
     (StandardScaler(), "ValueError: Expected 2D array, got 1D array instead"),
 ])
@@ -216,6 +233,19 @@ def test_one_warning_for_what_fails_throughout_and_none_for_single_results():
     assert caught[0].filename == __file__
 
 
+def test_warning_shows_an_error_of_what_failed_throughout():
+    def sometimes(x):
+        if x[0] > 0:
+            raise ArithmeticError("now and then")
+        return x[0]
+
+    def always(x):
+        raise ValueError("at all times")
+
+    with pytest.warns(TrustWarning, match=r"failed_cells = 1 .* the first with ValueError: at all"):
+        study({"n": [5]}, n_replications=50, methods={"a": sometimes, "b": always}).run()
+
+
 # ------------------------------------------------------------ truth
 @pytest.mark.parametrize(("truth", "expected"), [
     (None, [np.nan] * 4), (2, [2.0] * 4), (lambda n, shift: n * shift, [5.0, 5.0, 8.0, 8.0]),
@@ -243,6 +273,7 @@ def test_truth_of_a_simulator_that_knows_it():
     ({"methods": {}}, TypeError, "methods must be a dict"),
     ({"methods": [mean]}, TypeError, "methods must be a dict"),
     ({"methods": {3: mean}}, TypeError, "keys of methods must be names"),
+    ({"methods": {"\ud800": mean}}, TypeError, "keys of methods must be names"),
     ({"methods": {"s": Shaped}}, TypeError, r"is the class Shaped; give an object, such as Shaped"),
     ({"methods": {"s": "mean"}}, TypeError, r"methods\['s'\] must be a function of the data"),
     ({"grid": [1, 2]}, TypeError, "grid must be a dict of lists or a DataFrame"),
@@ -253,6 +284,9 @@ def test_truth_of_a_simulator_that_knows_it():
     ({"grid": {"n": [(1, 2)]}}, TypeError, r"values of grid\['n'\] must be str, int, float, bool"),
     ({"grid": {"n": [np.nan]}}, ValueError, r"grid\['n'\] holds NaN; for a missing value use None"),
     ({"grid": {"n": [5, 5.0]}}, ValueError, "grid holds the same settings twice: n=5.0"),
+    ({"grid": {"n": ["\ud800"]}}, ValueError, r"grid\['n'\] holds '.*not valid Unicode"),
+    ({"grid": pd.DataFrame([[1, 2]], columns=["n", "n"])}, ValueError, "several columns named 'n'"),
+    ({"grid": pd.DataFrame({"n": [np.ones(2), 1]})}, TypeError, r"values of grid\['n'\] must be"),
     ({"grid": {"a b": [5]}}, TypeError, "must be valid identifiers, got 'a b'"),
     ({"grid": {"method": [5]}}, ValueError, "may not have a setting named 'method'"),
     ({"grid": {"coverage": [5]}}, ValueError, "may not have a setting named 'coverage'"),
@@ -268,6 +302,12 @@ def test_bad_input(change, error, message):
     settings = {"simulate": normal, "methods": {"m": mean}, "grid": {"n": [5]}} | change
     with pytest.raises(error, match=message):
         Study(settings.pop("simulate"), settings.pop("methods"), settings.pop("grid"), **settings)
+
+
+@pytest.mark.parametrize(("n_jobs", "error"), [(0, ValueError), ("2", TypeError)])
+def test_bad_number_of_workers(n_jobs, error):
+    with pytest.raises(error, match="n_jobs must be"):
+        study(n_replications=1).run(n_jobs=n_jobs)
 
 
 def test_truth_that_is_no_number_is_named_with_its_settings():

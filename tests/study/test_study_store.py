@@ -5,7 +5,9 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from plain_study import fragile, jittered, mean, study, z_test
 import divest
 from divest import NearestNeighborDistanceDivergence
 from divest.study import Study, StudyLockedError, StudyMismatchError, _lock
+from divest.study import _interrupt as _interrupt_file
 from divest.study._store import FileStore
 
 pytestmark = pytest.mark.filterwarnings("ignore:study:divest.TrustWarning")  # of lost cells
@@ -60,9 +63,12 @@ def rows_in(store):
 # ------------------------------------------------------------ killed and resumed
 def kill_and_resume(store, kills, seed, n_replications):
     rng, kept = np.random.default_rng(seed), 0
-    for _ in range(kills):
+    for last in [False] * (kills - 1) + [True]:
         process = start(store, 0.003, n_replications)
         time.sleep(rng.uniform(0, 0.4))
+        deadline = time.monotonic() + 60
+        while last and rows_in(store) is None and time.monotonic() < deadline:  # a busy machine
+            time.sleep(0.01)
         process.kill()  # SIGKILL
         process.communicate()
         assert process.returncode == -9  # still at work
@@ -108,8 +114,29 @@ def test_interrupted_study_keeps_its_rows_and_says_how_to_go_on(store, n_jobs):
     assert 9 < len(Study.load(store).frame) < 600  # the chunk that was at work is there
     assert_same(one.run(store=store), one.run())
     CALLS.clear()
+    with pytest.raises(KeyboardInterrupt, match=r"after 40 of 50 .* nothing is kept"):  # the last
+        Study(_interrupt, {"mean": mean}, {"n": [5]}, truth=0, n_replications=40).run(
+            n_jobs=n_jobs, until={"bias": 1e-3})
+    CALLS.clear()
     with pytest.raises(KeyboardInterrupt, match="nothing is kept without a store"):
         Study(_interrupt, {"mean": mean}, {"n": [5]}, n_replications=700, seed=1).run()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_interrupted_study_does_not_wait_for_long_replications(n_jobs, monkeypatch):
+    monkeypatch.setattr(_interrupt_file, "PATIENCE", 0.1)
+    one = Study(_interrupt_and_wait, {"mean": mean}, {"n": [5]}, n_replications=5)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt, match="after 0 of 5"):
+        one.run(n_jobs=n_jobs)
+    assert time.monotonic() - start < 20
+
+
+def _interrupt_and_wait(rng, n):
+    if not CALLS:
+        CALLS.append(n)
+        os.kill(os.getpid(), 2)
+    time.sleep(30)
 
 
 def _interrupt(rng, n):
@@ -381,6 +408,57 @@ def test_full_disk_stops_the_run_and_keeps_what_is_written(store, monkeypatch):
     monkeypatch.undo()
     assert_same(study({"n": [5]}, n_replications=500).run(store=store),
                 study({"n": [5]}, n_replications=500).run())
+
+
+def test_full_disk_while_others_work_leaves_no_warning_and_no_thread(store, monkeypatch):
+    """Chunks at work in threads are left alone, without words from joblib."""
+    def full(self, rows):
+        raise OSError("full")
+
+    before = threading.active_count()
+    monkeypatch.setattr(FileStore, "write", full)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(OSError, match="full"):
+            Study(_slow, {"mean": mean}, {"n": [5]}, n_replications=100).run(store=store, n_jobs=2)
+    deadline = time.monotonic() + 60
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+def _slow(rng, n):
+    time.sleep(0.02)
+    return rng.normal(size=n)
+
+
+def test_full_disk_is_named_where_the_lock_cannot_be_written(store, monkeypatch):
+    """SQLite goes back by itself on a full disk."""
+    study(n_replications=1).run(store=store)
+
+    class Full(sqlite3.Connection):
+        def execute(self, statement, *args):
+            if statement.startswith("INSERT OR REPLACE INTO lock"):
+                super().execute("ROLLBACK")
+                raise sqlite3.OperationalError("database or disk is full")
+            return super().execute(statement, *args)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Full))
+    with pytest.raises(OSError, match="database or disk is full"):
+        study(n_replications=2).run(store=store)
+
+
+def test_cells_that_compare_equal_have_one_order(store, tmp_path):
+    other_store = tmp_path / "other.sqlite"
+    for n in (5, 5.0):
+        Study(other_n, {"mean": mean}, {"n": [n]}, n_replications=2).run(store=store)
+    for n in (5.0, 5):
+        Study(other_n, {"mean": mean}, {"n": [n]}, n_replications=2).run(store=other_store)
+    assert_same(Study.load(store), Study.load(other_store))
+
+
+def other_n(rng, n):
+    return rng.normal(size=int(n))
 
 
 def test_errors_and_odd_numbers_survive_the_file(store):

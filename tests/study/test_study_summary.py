@@ -1,5 +1,7 @@
 """The summary of a study: values by hand, Monte Carlo errors, replications until enough."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,6 +62,15 @@ def test_groups_are_kept_apart_and_in_order():
         alone = summary_of(own.reset_index(drop=True))
         assert_allclose(alone.select_dtypes("number").drop(columns="n").to_numpy(),
                         [list(row[5:])], rtol=1e-12)
+
+
+def test_order_and_index_of_the_rows_do_not_matter():
+    results = study({"n": [8, 5]}, n_replications=7, methods={"mean": mean, "z": z_test}).run()
+    turned = replace(results, frame=results.frame.sort_values(["n", "estimate"]))
+    some = replace(results, frame=results.frame.query("n == 8"))
+    want = results.summary()
+    pd.testing.assert_frame_equal(turned.summary(), want)
+    pd.testing.assert_frame_equal(some.summary(), want.query("n == 8").reset_index(drop=True))
 
 
 def test_what_cannot_be_computed_is_nan():
@@ -143,6 +154,15 @@ def test_a_quarter_is_added():
     assert growth(40)[:4] == [40, 50, 63, 79]
     assert growth(1)[:5] == [1, 2, 3, 4, 5]
     assert growth(40)[-1] == 4000
+
+
+@pytest.mark.parametrize("figure", ["bias", "rmse"])
+def test_a_single_replication_is_never_enough(figure):
+    """Its standard deviation is NaN, which must not pass for small."""
+    one = study({"n": [5]}, n_replications=1, methods={"mean": mean})
+    summary = one.run(until={figure: 0.2}).summary()
+    assert summary["replications"].item() > 1
+    assert monte_carlo_error(summary, figure).item() <= 0.2
 
 
 def test_share_of_one_has_an_error_too():
