@@ -100,6 +100,7 @@ def test_package_keeps_its_layers():
         ("divergence/ratio.py", "from divest.comparison import compare", "stands below"),
         ("divergence/ratio.py", "from divest.density._core import f", "private"),
         ("divergence/ratio.py", "from ..density.kde import _f", "private"),
+        ("discrete/drift.py", "from divest.report import _html", "stands below"),
         ("oddments.py", "import math", "no place"),
     ],
 )
@@ -108,7 +109,8 @@ def test_violation_is_found(file, source, message):
     assert message in problem
 
 
-@pytest.mark.parametrize("parts", [("divergence", "density"), ("_base", "_samples")])
+@pytest.mark.parametrize("parts", [("divergence", "density"), ("_base", "_samples"),
+                                   ("comparison", "report")])
 def test_circle_is_found(parts):
     one, two = parts
     sources = {f"{one}.py": f"from . import {two}", f"{two}.py": f"import divest.{one}"}

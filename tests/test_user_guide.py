@@ -133,10 +133,13 @@ def test_rules_of_thumb_fail_by_the_numbers_that_were_measured():
 
 
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")
-def test_code_of_compare_runs(capsys):
+def test_code_of_compare_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it writes a page
     penguins = load_penguins().select_dtypes("number").dropna()
     found = run("compare", reference=penguins.iloc[::4], current=penguins.iloc[1::4])
     assert found["result"].summary() in capsys.readouterr().out
+    assert "2009 against 2007" in (tmp_path / "drift.html").read_text("utf-8")
+    assert found["page"] == found["groups"].to_html()
 
 
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import warnings
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from divest.cli._files import read_table, records, writer
+from divest.cli._files import read_table, records, target_path, writer
 from divest.cli._options import FINDING, Failure, Formatter, add_shared, names_of
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ def add_compare(commands: Any) -> None:
         "up to which the change of a column is no drift")
     add("--bins", type=int, default=10, help="cells of a numeric column in that index")
     add_shared(add, resamples=999, draws="permutations of each test")
+    add("--report", metavar="FILE", help="write a page of HTML to send on")
     add("--fail-on-drift", action="store_true", help="end with status 1 when the tables differ")
     parser.set_defaults(run=_compare)
 
@@ -50,6 +54,9 @@ def _compare(options: argparse.Namespace) -> int:
 
     write = writer(options.output, [options.reference, options.current],
                    _contents if options.by is None else _group_contents)
+    page = None if options.report is None else target_path(
+        "--report", options.report, (".html", ".htm"),
+        [options.reference, options.current, options.output])
     if options.freq is not None and options.by is None:
         raise Failure("--freq needs --by, the column of dates")
     for name in ("divergence", "standardize"):
@@ -59,6 +66,10 @@ def _compare(options: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrustWarning)  # the table says it
         comparison = _tables(options, reference, current)
+    if page is not None:
+        comparison.to_html(
+            page, reference=Path(options.reference).name, current=Path(options.current).name,
+            date=date.today().isoformat(), command=shlex.join(["divest", *options.words]))
     write(comparison)
     return FINDING if options.fail_on_drift and comparison.drift else 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from divest.cli._options import Failure
+from divest.report._files import write_atomically
 
 PICTURES = (".png", ".pdf", ".svg")
 FORMATS = {".json": "json", ".csv": "csv", ".txt": "table"}
@@ -77,16 +77,6 @@ def picture(ax: Any, path: Path) -> bytes:
     ax.figure.savefig(content, format=path.suffix[1:].lower(), dpi=150)
     sys.modules["matplotlib.pyplot"].close(ax.figure)
     return content.getvalue()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """All of the content or none of it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _rendered(result: Any, kind: str, contents: Callable[[Any], dict[str, Any]]) -> str:

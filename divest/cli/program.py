@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         options = _parser().parse_args(arguments)
+        options.words = sys.argv[1:] if arguments is None else arguments
         return int(options.run(options))
     except Failure as failure:
         message = str(failure)

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from divest._results import Diagnostic, EstimateResult, TrustWarning
+from divest._results import Diagnostic, EstimateResult, TrustWarning, diagnostics_frame
 from divest._samples import as_numbers
 from divest._validation import check_finite
 from divest.comparison._joint import MIN_ROWS
-from divest.discrete import drift_table, f_divergence
+from divest.discrete import f_divergence
 from divest.discrete._cells import two_sample_cells
+from divest.discrete.drift import _rows_and_doubts
 from divest.divergence import NearestNeighborRatioDivergence
 from divest.generators import Generator
 
@@ -32,19 +33,29 @@ def check_numbers(p: pd.DataFrame, q: pd.DataFrame, kinds: dict[Any, str]) -> No
 
 
 def compare_columns(p: pd.DataFrame, q: pd.DataFrame, generator: Generator, *, level: float,
-                    **options: Any) -> pd.DataFrame:
-    """The drift table, with the distance of each column after the stability index."""
+                    **options: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The drift table, the distance of each column before its test; and what fails."""
+    table, doubts = _rows_and_doubts(p, q, level=level, **options)
     with warnings.catch_warnings():  # the column `trusted` says it
         warnings.simplefilter("ignore", TrustWarning)
-        table = drift_table(p, q, level=level, **options)
         found = [_distance(p[row.column], q[row.column], row, generator, 1 - level)
                  for row in table.itertuples()]
     distances = pd.DataFrame([distance for distance, _ in found])
-    for name in reversed(distances.columns):
+    for name in distances:
         table.insert(list(table.columns).index("test"), name, distances[name])
     failed = [", ".join([*filter(None, [before]), *(d.name for d in diagnostics if not d.passed)])
               for before, (_, diagnostics) in zip(table["failed_diagnostics"], found, strict=True)]
-    return table.assign(trusted=[not names for names in failed], failed_diagnostics=failed)
+    doubts += [(column, d) for column, (_, diagnostics) in zip(table["column"], found, strict=True)
+               for d in diagnostics if not d.passed]
+    return (table.assign(trusted=[not names for names in failed], failed_diagnostics=failed),
+            _with_column(doubts))
+
+
+def _with_column(doubts: list[tuple[Any, Diagnostic]]) -> pd.DataFrame:
+    """One row per failed diagnostic of a column."""
+    frame = diagnostics_frame(one for _, one in doubts)
+    frame.insert(0, "column", pd.Series([name for name, _ in doubts], dtype=object))
+    return frame
 
 
 def _distance(p: pd.Series, q: pd.Series, row: Any, generator: Generator, confidence: float

@@ -1,5 +1,10 @@
 """Words and tables that all comparisons print."""
 
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
 EFFECT = ("Drift means a population stability index (psi) above {:g}, missing values counted as a "
@@ -39,3 +44,16 @@ def doubts(rows: pd.DataFrame) -> list[str]:
         columns = ", ".join(dict.fromkeys(map(str, where["column"])))
         lines.append(f"Doubtful: {name} ({times}columns: {columns}).")
     return lines
+
+
+def call_text(function: Callable[..., Any], given: dict[str, Any]) -> str:
+    """The call of a comparison: what differs from the defaults."""
+    usual = signature(function).parameters
+    words = [f"{name}={value!r}" for name, value in given.items() if value != usual[name].default]
+    call = f"{function.__name__}({', '.join(['reference', 'current', *words])})"
+    return " ".join(call.split())  # seed sequences take several lines
+
+
+def seed_of(root: np.random.SeedSequence) -> Any:
+    """The ``random_state`` that starts the same streams again."""
+    return root if root.spawn_key else root.entropy

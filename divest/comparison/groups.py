@@ -6,26 +6,33 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from os import PathLike
 from typing import Any
 
 import pandas as pd
 
+from divest._resampling import root_sequence
 from divest._results import TrustWarning
 from divest._samples import as_frame
 from divest._validation import check_number
 from divest.comparison._text import (
     EFFECT,
     beyond_effect,
+    call_text,
     count,
     doubts,
     plain_text,
+    seed_of,
     with_missing,
 )
 from divest.discrete import drift_table
 from divest.discrete._drift_groups import in_order
+from divest.report._files import hand_over
+from divest.report._groups import group_page
 
 _DRIFTING = ["group", "column", "kind", "missing", "psi", "psi_corrected", "test", "pvalue",
              "pvalue_adjusted", "trusted"]
+_READ = "Adjusted p-values allow for all groups and columns together, and for missing values"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +51,8 @@ class GroupComparison:
         Columns that only one table has.
     n_reference, n_current : int
         Rows of the tables.
+    call : str
+        The call that gives the same comparison again.
 
     Examples
     --------
@@ -63,6 +72,7 @@ class GroupComparison:
     unmatched: tuple[str, ...]
     n_reference: int
     n_current: int
+    call: str = ""
 
     @property
     def drift(self) -> bool:
@@ -142,14 +152,62 @@ class GroupComparison:
 
     def _notes(self) -> list[str]:
         missing = " (missing: reference/current)" if "missing" in self._drifting() else ""
-        lines = ["Adjusted p-values allow for all groups and columns together, and for missing "
-                 f"values{missing}."]
+        return [f"{_READ}{missing}.", *self._remarks()]
+
+    def _remarks(self) -> list[str]:
+        """What drift means, what is doubtful, and what was left out."""
+        lines = []
         if self.minimum_effect:
             lines.append(EFFECT.format(self.minimum_effect))
         lines += doubts(self.columns)
         if self.unmatched:
             lines.append(f"Not compared, in one table only: {', '.join(self.unmatched)}.")
         return lines
+
+    def to_html(self, path: str | PathLike[str] | None = None, *, reference: str = "reference",
+                current: str = "current", date: str | None = None, command: str | None = None
+                ) -> str | None:
+        """A page to send on: one HTML file with everything in it.
+
+        Parameters
+        ----------
+        path : str or path-like, optional
+            The file to write; by default the page is returned as text.
+        reference, current : str
+            What the page calls the tables, such as the names of their files.
+        date : str, optional
+            A date to print on the page, as text.
+        command : str, optional
+            What repeats the comparison; by default the call of `divest.comparison.compare_groups`.
+
+        Returns
+        -------
+        str or None
+            The page; None when it was written to `path`.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no folder for `path`.
+
+        Notes
+        -----
+        The page needs no network and runs no script. Numbers are shown with three digits; every one
+        stands in full in the attribute ``value`` of its ``<data>`` element.
+
+        Examples
+        --------
+        >>> from divest.comparison import compare_groups
+        >>> from divest.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> first = penguins[penguins["year"] == 2007]
+        >>> result = compare_groups(first, penguins, by="year", columns=["species"])
+        >>> result.to_html(reference="2007").startswith("<!doctype html>")
+        True
+        """
+        page = group_page(self, notes=[f"{_READ}.", *self._remarks()], reference=reference,
+                          current=current, date=date, command=command)
+        return hand_over(page, path)
 
     def __str__(self) -> str:
         return self.summary()
@@ -227,17 +285,22 @@ def compare_groups(reference: Any, current: Any, by: str, *, freq: str | None = 
     '2 of 2 groups drift, in 2 of 14 tests.'
     """
     check_number("level", level, 0, 0.5)
-    columns = None if columns is None else list(columns)
-    if columns is not None and by in columns:
+    names = None if columns is None else [columns] if isinstance(columns, str) else list(columns)
+    if names is not None and by in names:
         raise ValueError(f"column {by} names the groups, so it cannot be compared; leave it out of "
                          "columns.")
     p, q = as_frame(current, "current"), as_frame(reference, "reference")
     if by in p.columns and not set(p.columns) & set(q.columns) - {by}:
         raise ValueError(f"the tables share no column but {by}, which names the groups.")
+    root = root_sequence(random_state)
+    call = call_text(compare_groups, {
+        "by": by, "freq": freq, "columns": names, "level": level, "minimum_effect": minimum_effect,
+        "bins": bins, "correction": correction, "n_resamples": n_resamples,
+        "random_state": seed_of(root)})
     with warnings.catch_warnings():  # the column `trusted` says it
         warnings.simplefilter("ignore", TrustWarning)
         table = drift_table(p, q, by=by, freq=freq, level=level, minimum_effect=minimum_effect,
-                            bins=bins, correction=correction, columns=columns,
-                            n_resamples=n_resamples, random_state=random_state, n_jobs=n_jobs)
+                            bins=bins, correction=correction, columns=names,
+                            n_resamples=n_resamples, random_state=root, n_jobs=n_jobs)
     return GroupComparison(table, level, minimum_effect, tuple(table.attrs["unmatched"]), len(q),
-                           len(p))
+                           len(p), call)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
+from os import PathLike
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,8 @@ from divest.comparison._text import (
     plain_text,
     with_missing,
 )
+from divest.report._comparison import comparison_page
+from divest.report._files import hand_over
 
 _JOINT = ["divergence", "estimate", "standard_error", "low", "high", "unit", "pvalue", "trusted"]
 _COLUMNS = ["column", "missing", "divergence", "estimate", "low", "high", "psi_corrected", "test",
@@ -54,6 +57,14 @@ class Comparison:
     minimum_effect : float
         Population stability index up to which the change of a column does not matter.
 
+    column_diagnostics : DataFrame
+        The diagnostics that fail in a column: column, and those of `diagnostics`.
+    pictures : DataFrame
+        What `to_html` draws: column, kind, at, label, and the densities (of numbers, per unit) or
+        shares of the reference and the current table. From at most 20,000 rows of each.
+    call : str
+        The call that gives the same comparison again.
+
     Examples
     --------
     >>> from divest import compare
@@ -74,6 +85,9 @@ class Comparison:
     n_reference: int
     n_current: int
     minimum_effect: float = 0.0
+    column_diagnostics: pd.DataFrame = field(default_factory=pd.DataFrame)
+    pictures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    call: str = ""
 
     @property
     def drift(self) -> bool:
@@ -134,6 +148,52 @@ class Comparison:
                       "reference)", plain_text(self.joint[_JOINT])]
         parts += ["", "Columns", plain_text(_short(self.columns)), "", *_notes(self)]
         return "\n".join(parts)
+
+    def to_html(self, path: str | PathLike[str] | None = None, *, reference: str = "reference",
+                current: str = "current", date: str | None = None, command: str | None = None
+                ) -> str | None:
+        """A page to send on: one HTML file with everything in it.
+
+        Parameters
+        ----------
+        path : str or path-like, optional
+            The file to write; by default the page is returned as text.
+        reference, current : str
+            What the page calls the tables, such as the names of their files.
+        date : str, optional
+            A date to print on the page, as text.
+        command : str, optional
+            What repeats the comparison; by default the call of `divest.compare`.
+
+        Returns
+        -------
+        str or None
+            The page; None when it was written to `path`.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no folder for `path`.
+
+        Notes
+        -----
+        The page needs no network and runs no script. Numbers are shown with three digits; every one
+        stands in full in the attribute ``value`` of its ``<data>`` element.
+        Pictures show at most 20,000 rows of each table, drawn at random.
+
+        Examples
+        --------
+        >>> from divest import compare
+        >>> from divest.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> before, after = (penguins[penguins["year"] == year] for year in (2007, 2009))
+        >>> result = compare(before, after, columns=["species", "sex"], random_state=0)
+        >>> result.to_html(reference="2007", current="2009").startswith("<!doctype html>")
+        True
+        """
+        page = comparison_page(self, notes=_left_out(self), reference=reference, current=current,
+                               date=date, command=command)
+        return hand_over(page, path)
 
     def __str__(self) -> str:
         return self.summary()
@@ -197,8 +257,14 @@ def _notes(comparison: Comparison) -> list[str]:
     new = comparison.columns[comparison.columns["new_categories"] > 0]
     lines += [f"Column {row.column}: categories that the reference lacks: {row.new_categories}."
               for row in new.itertuples()]
-    for row in comparison.columns[comparison.columns["pvalue"].isna()].itertuples():
-        lines.append(f"Column {row.column}: values not tested ({_why_untested(row)}).")
+    return lines + _left_out(comparison)
+
+
+def _left_out(comparison: Comparison) -> list[str]:
+    """What was not tested or not compared."""
+    untested = comparison.columns[comparison.columns["pvalue"].isna()]
+    lines = [f"Column {row.column}: values not tested ({_why_untested(row)})."
+             for row in untested.itertuples()]
     if comparison.unmatched:
         lines.append(f"Not compared, in one table only: {', '.join(comparison.unmatched)}.")
     return lines

@@ -14,8 +14,10 @@ from divest._samples import column_kind, matched_frames
 from divest._validation import check_integer, check_number, check_option
 from divest.comparison._columns import check_numbers, compare_columns
 from divest.comparison._joint import compare_jointly
+from divest.comparison._pictures import column_pictures
+from divest.comparison._text import call_text, seed_of
 from divest.comparison.result import Comparison
-from divest.generators import resolve_generator
+from divest.generators import Generator, resolve_generator
 
 DIVERGENCES = ("kl", "jensen_shannon", "hellinger")
 
@@ -107,14 +109,19 @@ def compare(reference: Any, current: Any, *, columns: Iterable[str] | None = Non
     kinds = {name: column_kind(p[name], q[name]) for name in p}
     check_numbers(p, q, kinds)
     root = root_sequence(random_state)
-    table = compare_columns(
+    call = call_text(compare, {
+        "columns": None if columns is None else list(p), "divergence": _names(wanted),
+        "standardize": standardize, "level": level, "minimum_effect": minimum_effect, "bins": bins,
+        "n_resamples": n_resamples, "random_state": seed_of(root)})
+    table, doubts = compare_columns(
         p, q, wanted[0], level=level, minimum_effect=minimum_effect, bins=bins,
-        n_resamples=n_resamples, random_state=_column_seed(root), n_jobs=n_jobs)
+        n_resamples=n_resamples, random_state=_stream(root, 1), n_jobs=n_jobs)
     joint, diagnostics, test = compare_jointly(
         p, q, kinds, wanted, level=level, standardize=standardize, n_resamples=n_resamples,
         random_state=root, n_jobs=n_jobs, progress=progress)
     comparison = Comparison(joint, table, diagnostics, test, level, unmatched, len(q), len(p),
-                            minimum_effect)
+                            minimum_effect, doubts, column_pictures(p, q, kinds, _stream(root, 2)),
+                            call)
     failed = diagnostics.loc[~diagnostics["passed"] & (
         diagnostics["divergence"] == diagnostics["divergence"].head(1).squeeze()), "name"]
     if len(failed):
@@ -123,6 +130,12 @@ def compare(reference: Any, current: Any, *, columns: Iterable[str] | None = Non
     return comparison
 
 
-def _column_seed(root: np.random.SeedSequence) -> np.random.SeedSequence:
-    """A stream for the columns, apart from the permutations of the joint test."""
-    return np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, 2**32 - 1))
+def _stream(root: np.random.SeedSequence, number: int) -> np.random.SeedSequence:
+    """A stream apart from the permutations of the joint test: 1 for columns, 2 for pictures."""
+    return np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, 2**32 - number))
+
+
+def _names(wanted: list[Generator]) -> tuple[str, ...] | str:
+    """The divergences as they are asked for."""
+    names = tuple(generator.name for generator in wanted)
+    return names[0] if len(names) == 1 else names

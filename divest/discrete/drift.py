@@ -124,6 +124,20 @@ def drift_table(current: Any, reference: Any, *, by: str | None = None, freq: st
     >>> table[["group", "column"]].sort_values(["group", "column"]).to_numpy().tolist()
     [[2008, 'bill_length_mm'], [2008, 'species'], [2009, 'bill_length_mm'], [2009, 'species']]
     """
+    table, failed = _rows_and_doubts(
+        current, reference, by=by, freq=freq, level=level, minimum_effect=minimum_effect, bins=bins,
+        correction=correction, columns=columns, n_resamples=n_resamples, random_state=random_state,
+        n_jobs=n_jobs)
+    warn_if_doubtful(_once(failed), "drift_table")
+    return table
+
+
+def _rows_and_doubts(current: Any, reference: Any, *, level: float, minimum_effect: float,
+                     bins: int, n_resamples: int, random_state: Any, n_jobs: int | None,
+                     by: str | None = None, freq: str | None = None, correction: str = "fdr_bh",
+                     columns: Iterable[str] | None = None
+                     ) -> tuple[pd.DataFrame, list[tuple[Any, Diagnostic]]]:
+    """The drift table, and each failed diagnostic with its column."""
     check_option("correction", correction, CORRECTIONS)
     check_number("level", level, 0, 1)
     check_not_negative("minimum_effect", minimum_effect)
@@ -139,8 +153,7 @@ def drift_table(current: Any, reference: Any, *, by: str | None = None, freq: st
     found = list(chain(*run_tasks(_column_rows, tasks, p.shape[1], n_jobs=n_jobs)))
     table = adjusted(pd.DataFrame([row for row, _ in found]), level, correction)
     table.attrs["unmatched"] = list(unmatched)
-    warn_if_doubtful(_failed(found), "drift_table")
-    return table
+    return table, [(row["column"], one) for row, failed in found for one in failed]
 
 
 def _column_rows(p: pd.Series, q: pd.Series, groups: dict[Any, np.ndarray] | None,
@@ -159,13 +172,12 @@ def _seed(parent: np.random.SeedSequence, position: int) -> np.random.SeedSequen
     return np.random.SeedSequence(parent.entropy, spawn_key=(*parent.spawn_key, position))
 
 
-def _failed(found: list[tuple[dict[str, Any], list[Diagnostic]]]) -> list[Diagnostic]:
+def _once(failed: list[tuple[Any, Diagnostic]]) -> list[Diagnostic]:
     """Every failed diagnostic once, with the columns where it fails."""
     first: dict[str, Diagnostic] = {}
     where: dict[str, dict[str, None]] = {}
-    for row, diagnostics in found:
-        for one in diagnostics:
-            first.setdefault(one.name, one)
-            where.setdefault(one.name, {})[str(row["column"])] = None
+    for column, one in failed:
+        first.setdefault(one.name, one)
+        where.setdefault(one.name, {})[str(column)] = None
     return [replace(one, advice=f"{one.advice}; columns: {', '.join(where[name])}")
             for name, one in first.items()]

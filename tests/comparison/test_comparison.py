@@ -326,6 +326,12 @@ def test_printed_table_fits_a_terminal_and_says_why_a_column_is_doubtful(rng, fo
     assert "None of 1 column drifts by itself." in text
 
 
+def test_distance_stands_before_the_test_in_the_order_of_its_description(found):
+    names = found.columns.columns.tolist()
+    at = names.index("psi_corrected") + 1
+    assert names[at:at + 6] == ["divergence", "estimate", "standard_error", "low", "high", "test"]
+
+
 def test_printing_shows_the_summary(found):
     assert str(found) == found.summary()
     assert found != compare
