@@ -143,5 +143,6 @@ def _by_repr(value: Any, where: str) -> str:
 
 def _qualified(thing: Any) -> str:
     """Module and name; methods of builtin types have no module of their own."""
-    module = getattr(thing, "__module__", None) or thing.__objclass__.__module__
+    module = getattr(thing, "__module__", None) or getattr(
+        getattr(thing, "__objclass__", None), "__module__", None)
     return f"{module}.{thing.__qualname__}"

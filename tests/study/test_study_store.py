@@ -1,6 +1,7 @@
 """The store of a study loses nothing, has one writer, and refuses what is not its own."""
 
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -154,6 +155,14 @@ CALLS = []
 @pytest.fixture(autouse=True)
 def _no_calls_yet():
     CALLS.clear()
+
+
+@pytest.fixture(autouse=True)
+def _interrupts():
+    """As at a terminal: a job in the background may have been started without them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 # ------------------------------------------------------------ what a second run may change
