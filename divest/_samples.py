@@ -44,7 +44,7 @@ def stack_samples(P: Any, Q: Any) -> tuple[Any, np.ndarray]:
     rows_p, columns_p = check_sample(P, "P")
     rows_q, columns_q = check_sample(Q, "Q")
     if columns_p is not None and columns_q is not None:
-        rows_q = rows_q[:, _match(columns_p, columns_q)]
+        rows_q = rows_q[:, match_columns(columns_p, columns_q)]
     if rows_p.shape[1] != rows_q.shape[1]:
         raise ValueError("P and Q must have the same number of columns, "
                          f"got {rows_p.shape[1]} and {rows_q.shape[1]}.")
@@ -55,7 +55,7 @@ def stack_samples(P: Any, Q: Any) -> tuple[Any, np.ndarray]:
     return X, y
 
 
-def _match(columns_p: list[Any], columns_q: list[Any]) -> list[int]:
+def match_columns(columns_p: list[Any], columns_q: list[Any]) -> list[int]:
     """Where each column of P stands in Q."""
     only_p = [str(c) for c in columns_p if c not in columns_q]
     only_q = [str(c) for c in columns_q if c not in columns_p]

@@ -17,7 +17,7 @@ LAYERS = [  # from the top: the parts, and what they may import from outside (No
     (["_kernels"], COMPILED),
     (["generators", "kernels", "groups"], VALUES),
     (["_validation", "_samples", "_neighbors", "_results", "_base"], FOUNDATION),
-    (["_resampling"], FOUNDATION | {"joblib", "threadpoolctl", "tqdm"}),
+    (["_resampling", "_parts"], FOUNDATION | {"dask", "joblib", "threadpoolctl", "tqdm"}),
     (["divergence", "dependence", "discrete", "goodness_of_fit", "density", "unnormalized",
       "moments", "sample_complexity", "bounds", "series"], None),
     (["comparison", "study", "plotting", "report", "datasets", "cli", "__main__"], None),

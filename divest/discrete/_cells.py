@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from divest._parts import in_parts
 from divest._results import Diagnostic
 from divest._samples import as_numbers, as_series, column_kind
 from divest._validation import check_edges, check_integer, check_option
@@ -77,17 +79,30 @@ def two_sample_cells(P: Any, Q: Any, *, kind: str = "auto", bins: int = 10, edge
     """
     check_option("missing", missing, ("cell", "drop"))
     check_integer("max_categories", max_categories, 1)
+    if in_parts(P, Q):
+        from divest.discrete._cells_parts import cells_in_parts  # it stands on this file
+
+        cells, absent = cells_in_parts(P, Q, kind=kind, bins=bins, edges=edges,
+                                       categories=categories, max_categories=max_categories)
+        return _with_missing(cells, absent, missing)
     p, q = as_series(P, "P"), as_series(Q, "Q")
     _refuse_empty(len(p), len(q))
     kind = resolve_kind(p, q, kind, edges, categories)
     absent = int(p.isna().sum()), int(q.isna().sum())
     p, q = p.dropna(), q.dropna()
     if kind == "numeric":
+        some = p if len(p) else q
         cuts = (quantile_edges(q if cut_by is None else cut_by, bins) if edges is None else
-                _given_edges(edges, p if len(p) else q))
-        cells = _interval_cells(p, q, cuts)
+                given_edges(edges, some))
+        counts = tuple(interval_counts(as_numbers(values), cuts) for values in (p, q))
+        cells = interval_cells(counts, cuts, some)
     else:
         cells = label_cells(label_counts(p), label_counts(q), kind, categories, max_categories)
+    return _with_missing(cells, absent, missing)
+
+
+def _with_missing(cells: Cells, absent: tuple[int, int], missing: str) -> Cells:
+    """The cells and their missing values, both samples with at least one value."""
     cells = (cells.with_missing(*absent) if missing == "cell" else
              replace(cells, missing_dropped=absent))
     _refuse_empty(cells.p.sum(), cells.q.sum())
@@ -125,9 +140,13 @@ def quantile_edges(values: pd.Series, bins: int) -> np.ndarray:
     """
     check_integer("bins", bins, 2)
     numbers = as_numbers(values.dropna())
-    if not len(numbers):
+    return usable_edges(finite_quantiles(numbers, bins) if len(numbers) else None)
+
+
+def usable_edges(edges: np.ndarray | None) -> np.ndarray:
+    """At least one edge; None where there were no values to take them from."""
+    if edges is None:
         raise ValueError("the reference has no values to take edges from; give edges.")
-    edges = finite_quantiles(numbers, bins)
     if not len(edges):
         raise ValueError("the reference leaves fewer than two cells: nearly all its values are "
                          "equal; give edges, or use kind='categorical'.")
@@ -136,12 +155,22 @@ def quantile_edges(values: pd.Series, bins: int) -> np.ndarray:
 
 def finite_quantiles(numbers: np.ndarray, bins: int) -> np.ndarray:
     """The quantiles that are finite and below the largest value, each once; there may be none."""
-    ranks = -(-np.arange(1, bins) * len(numbers) // bins) - 1  # the first value at or above each
-    edges = np.unique(np.partition(numbers, np.unique(ranks))[ranks])
-    return edges[np.isfinite(edges) & (edges < numbers.max())]
+    ranks = quantile_ranks(len(numbers), bins)
+    return inner_edges(np.partition(numbers, np.unique(ranks))[ranks], numbers.max())
 
 
-def _given_edges(edges: Any, values: pd.Series) -> np.ndarray:
+def quantile_ranks(n: int, bins: int) -> np.ndarray:
+    """Of the first value at or above each quantile, from 0."""
+    return -(-np.arange(1, bins) * n // bins) - 1
+
+
+def inner_edges(values: np.ndarray, largest: float) -> np.ndarray:
+    """Those that are finite and below the largest value, each once."""
+    edges = np.unique(values)
+    return edges[np.isfinite(edges) & (edges < largest)]
+
+
+def given_edges(edges: Any, values: pd.Series) -> np.ndarray:
     """Edges as numbers; they must be of the type of the values."""
     given = as_series(edges, "edges")
     if len(given) and len(values) and (wanted := _measure(values)) != _measure(given):
@@ -157,15 +186,18 @@ def _measure(values: pd.Series) -> str:
     return "numbers" if pd.api.types.is_numeric_dtype(values) else "labels"
 
 
-def _interval_cells(p: pd.Series, q: pd.Series, cuts: np.ndarray) -> Cells:
-    """Cells between the cuts, the first open below and the last above, and their counts."""
-    counts = np.array([
-        np.bincount(np.searchsorted(cuts, as_numbers(values)), minlength=len(cuts) + 1)
-        for values in (p, q)], dtype=float)
+def interval_counts(numbers: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """Numbers in each cell between the cuts, the first open below and the last above."""
+    return np.bincount(np.searchsorted(cuts, numbers), minlength=len(cuts) + 1)
+
+
+def interval_cells(counts: Sequence[np.ndarray], cuts: np.ndarray, some: pd.Series) -> Cells:
+    """These cells with the counts of both samples; the limits are shown like `some` values."""
     lower, upper = np.r_[-np.inf, cuts], np.r_[cuts, np.inf]
-    shown = _edge_text(cuts, p if len(p) else q)
+    shown = _edge_text(cuts, some)
     text = [f"({low}, {high}]" for low, high in zip(["-inf", *shown], [*shown, "inf"], strict=True)]
-    return Cells(pd.DataFrame({"cell": text, "lower": lower, "upper": upper}), *counts)
+    return Cells(pd.DataFrame({"cell": text, "lower": lower, "upper": upper}),
+                 *np.array(counts, dtype=float))
 
 
 def _edge_text(cuts: np.ndarray, values: pd.Series) -> list[str]:

@@ -24,10 +24,11 @@ def population_stability_index(
 
     Parameters
     ----------
-    P : array-like of shape (n_p,)
+    P : array-like, Dask Series or Dask array of shape (n_p,)
         The values in question: numbers, dates, booleans or labels.
-    Q : array-like of shape (n_q,)
-        The values of the reference.
+    Q : array-like, Dask Series or Dask array of shape (n_q,)
+        The values of the reference. Of Dask, counts are summed over partitions, and the result is
+        that of the same values in memory.
     bins : int, default 10
         Cells of numbers, cut at quantiles of `Q`.
     edges : array-like, optional

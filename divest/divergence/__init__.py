@@ -2,6 +2,7 @@
 
 from divest.divergence._symmetric_common import SymmetricEstimateResult
 from divest.divergence._symmetric_gain import SymmetryGainResult
+from divest.divergence.blocks import block_divergence
 from divest.divergence.estimate import estimate_divergence
 from divest.divergence.nearest_neighbor_distance import NearestNeighborDistanceDivergence
 from divest.divergence.nearest_neighbor_ratio import NearestNeighborRatioDivergence
@@ -20,6 +21,7 @@ __all__ = [
     "NearestNeighborRatioDivergence",
     "SymmetricEstimateResult",
     "SymmetryGainResult",
+    "block_divergence",
     "divergence_two_sample_test",
     "estimate_divergence",
     "group_invariance_test",

@@ -178,6 +178,9 @@ class MisfitMixin(WitnessMixin):
         check_is_fitted(self)
         if getattr(self, "null", "wild") == "linear":
             raise ValueError("null='linear' looks at separate pairs only; use another null.")
+        if not hasattr(self, "influence_"):
+            raise ValueError("a fit to a Dask table does not keep its rows; fit the test to rows "
+                             "in memory.")
         if getattr(self, "dependence", None) is not None:
             raise ValueError("the formula takes rows to be independent, and these depend on one "
                              "another; thin them, and test without dependence.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from math import ceil, sqrt
 from typing import Any
@@ -63,6 +64,24 @@ class NystromFeatures:
             yield solve_triangular(self._root, cross, lower=True, overwrite_b=True,
                                    check_finite=False)
 
+    def of(self, points: Points) -> NystromFeatures:
+        """The features of other rows, with the same landmarks."""
+        other = copy.copy(self)
+        other.points, other.n = points, points.n
+        return other
+
+    def own(self) -> np.ndarray:
+        """The product of each row with itself, (n,)."""
+        return np.concatenate([np.einsum("ij,ij->j", F, F) for F in self.chunks()])
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sum of the features, (m,), and of their products, ``F F'``."""
+        total, products = np.zeros(self.m), np.zeros((self.m, self.m))
+        for F in self.chunks():
+            total += F.sum(axis=1)
+            products += F @ F.T
+        return total, products
+
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
         """Sums over the other rows, and the product of each row with itself; both (n,)."""
         own, total = np.empty(self.n), np.zeros(self.m)
@@ -75,8 +94,13 @@ class NystromFeatures:
 
     def eigenvalues(self) -> np.ndarray:
         """Of the second moments of the features, ``F F' / n``."""
-        moments = sum(F @ F.T for F in self.chunks())
-        return np.linalg.eigvalsh(moments / self.n)
+        return np.linalg.eigvalsh(self.moments()[1] / self.n)
+
+
+def choose_landmarks(n: int, n_landmarks: int | None, seed: np.random.SeedSequence) -> np.ndarray:
+    """Positions of the landmarks among `n` rows."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    return np.sort(rng.choice(n, min(n_landmarks or landmark_count(n), n), replace=False))
 
 
 def chunks(n: int) -> list[slice]:
@@ -91,9 +115,7 @@ def feature_draws(points: Points, kernels: Sequence[Kernel], seeds: Sequence[Any
 
     `seeds` are those of the draws, `extra` that of the landmarks.
     """
-    rng = np.random.Generator(np.random.PCG64(extra))
-    m = min(n_landmarks or landmark_count(points.n), points.n)
-    landmarks = np.sort(rng.choice(points.n, m, replace=False))
+    landmarks = choose_landmarks(points.n, n_landmarks, extra)
     features = [NystromFeatures(points, kernel, landmarks) for kernel in kernels]
     sums = [f.sums() for f in features]
     own = np.array([diagonal.sum() for _, diagonal in sums])

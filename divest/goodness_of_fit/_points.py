@@ -108,15 +108,15 @@ class Coordinates:
     preconditioner: Any = None
     dtype: Any = np.float64
 
-    def points(self, X: np.ndarray, S: np.ndarray) -> Points:
-        """Rows (n, d) and scores (n, d) as points."""
+    def points(self, X: np.ndarray, S: np.ndarray, middle: np.ndarray | None = None) -> Points:
+        """Rows (n, d) and scores (n, d) as points, about their mean or another `middle` (d,)."""
         W, A = self._weighted(X, S)
         factor, singular = preconditioning(X, self.preconditioner)
         Z = X
         if self.preconditioner is not None:
             _refuse_mixing(factor, W)
             Z, A = X @ factor, solve_triangular(factor, A.T, lower=True).T
-        center = Z.mean(axis=0)
+        center = Z.mean(axis=0) if middle is None else middle @ factor
         parts = [Z - center, A] if W is None else [Z - center, A, W]
         array = np.stack([np.ascontiguousarray(part.T, dtype=self.dtype) for part in parts])
         boundary = self.boundary_points

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial.distance import pdist
 
 from divest.kernels._families import Imq, LogInverse, Matern32, Matern52, Rbf
+from divest.kernels._median import median_rows
 from divest.kernels.kernel import Kernel
 
 
@@ -235,8 +236,7 @@ def median_bandwidth(X: Any, max_rows: int = 1000) -> float:
     rows = rows[:, None] if rows.ndim == 1 else rows
     if rows.ndim != 2 or not rows.size:
         raise ValueError(f"X must have rows and columns, got the shape {np.shape(X)}.")
-    if len(rows) > max_rows:
-        rows = rows[np.linspace(0, len(rows) - 1, max_rows).astype(int)]
+    rows = rows[median_rows(len(rows), max_rows)]
     if not np.isfinite(rows).all():
         raise ValueError("X contains NaN or infinity; drop or impute these rows first.")
     distances = pdist(rows)

@@ -167,7 +167,7 @@ class GroupedRows:
         """Of all rows, or without one group or a share of it."""
         sums = self._total
         if without is not None:
-            group = self._sums(np.flatnonzero(self.labels == without))
+            group = self._group(without)
             sums = [total - share * part for total, part in zip(sums, group, strict=True)]
         mass, mean, second = sums[0], sums[1] / sums[0], sums[2] / sums[0]
         third = central_third(mean, second, sums[3] / mass) if self.third else None
@@ -178,6 +178,9 @@ class GroupedRows:
         """The rows about their mean, and their weights, less a share of a group left out."""
         weights = less_group(self.weights, self.labels, without, share)
         return self.rows - weights @ self.rows, weights
+
+    def _group(self, group: int) -> list[Any]:
+        return self._sums(np.flatnonzero(self.labels == group))
 
     def _sums(self, chosen: Any) -> list[Any]:
         rows, weights = self.rows[chosen], self.weights[chosen]

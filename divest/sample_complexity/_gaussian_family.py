@@ -34,7 +34,12 @@ def mean_covariance(X: np.ndarray, weights: np.ndarray | None) -> Theta:
 
 def _refuse_constant(X: np.ndarray, weights: np.ndarray | None, names: Any = None) -> None:
     """Each column must vary."""
-    varies = np.ptp(X if weights is None else X[weights > 0], axis=0) > 0
+    refuse_without_variance(np.ptp(X if weights is None else X[weights > 0], axis=0), names)
+
+
+def refuse_without_variance(spread: np.ndarray, names: Any) -> None:
+    """Each column must vary, that is have a spread above 0."""
+    varies = spread > 0
     if not varies.all():
         column = column_name(int(np.argmin(varies)), names)
         raise ValueError(f"column {column} of X does not vary, so no normal law fits it: drop it.")

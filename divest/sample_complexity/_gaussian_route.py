@@ -27,21 +27,38 @@ def gaussian_coefficients(rows: np.ndarray, weights: np.ndarray | None, second: 
     """
     x, w = _whitened(rows, weights)
     d = x.shape[1]
+    values = summed_coefficients(row_sums(x, w, second), d, cubes)
+    return Evaluated(values, n_statistics(d), (np.einsum("ia,ia->i", x, x)**2 + d) / 2.0)
+
+
+def row_sums(x: np.ndarray, w: np.ndarray, second: bool) -> tuple[np.ndarray, ...]:
+    """Weighted sums over whitened rows, all that the coefficients need of them.
+
+    Of |x|^4, and for the second order of |x|^6, x |x|^2, xx' |x|^2 and of the products of three and
+    of four columns.
+    """
     square = np.einsum("ia,ia->i", x, x)
-    parts, rank = (square**2 + d) / 2.0, n_statistics(d)
-    p_star = float(w @ parts)  # the trace of A
     if not second:
-        return Evaluated(first_order(p_star), rank, parts)
-    b = 2.0 * p_star - d  # Mardia's kurtosis
-    third, fourth = _squared_moments(x, w)
-    h = (w * square) @ x
-    F = (x * (w * square)[:, None]).T @ x
+        return (w @ square**2,)
+    weighted = x * (w * square)[:, None]
+    return (w @ square**2, w @ square**3, weighted.sum(axis=0), weighted.T @ x,
+            *_product_sums(x, w))
+
+
+def summed_coefficients(sums: tuple[np.ndarray, ...], d: int, cubes: float = 1.0) -> np.ndarray:
+    """The coefficient vector from such sums, of weights with sum 1."""
+    b = float(sums[0])  # Mardia's kurtosis
+    p_star = (b + d) / 2.0  # the trace of A
+    if len(sums) == 1:
+        return first_order(p_star)
+    sixth, h, F = sums[1:4]
+    third, fourth = _squared_sizes(*sums[4:])
     hh, FF = float(h @ h), float(np.vdot(F, F))
     k4 = 2 * FF + fourth + 4 * hh + 4 * third - 2 * b - d
     T = 4 * hh + 2 * FF
     S2 = fourth + FF + 4 * third + 2 * hh - 2 * b + d * d + d
-    S1 = float(w @ square**3) - d
-    return Evaluated(np.array([p_star, *combine(k4, T, S2, cubes * S1)]), rank, parts)
+    S1 = float(sixth) - d
+    return np.array([p_star, *combine(k4, T, S2, cubes * S1)])
 
 
 def n_statistics(d: int) -> int:
@@ -64,10 +81,9 @@ def _whitened(rows: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray,
     return centered @ whitening((centered * w[:, None]).T @ centered), w
 
 
-def _squared_moments(x: np.ndarray, w: np.ndarray) -> tuple[float, float]:
-    """Squared size of the tensors of third and fourth moments."""
+def _product_sums(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted sums of products of three and of four columns; two of them as one of the pairs."""
     i, j = np.triu_indices(x.shape[1])
-    often = np.where(i == j, 1.0, 2.0)  # how often a pair stands in the tensor
     step = max(BLOCK // max(len(i), 1), 1)
     third, fourth = np.zeros((len(i), x.shape[1])), np.zeros((len(i), len(i)))
     for start in range(0, len(x), step):
@@ -76,7 +92,14 @@ def _squared_moments(x: np.ndarray, w: np.ndarray) -> tuple[float, float]:
         weighted = pairs * w[start:start + step, None]
         third += weighted.T @ part
         fourth += weighted.T @ pairs
-    return float(often @ third**2 @ np.ones(x.shape[1])), float(often @ fourth**2 @ often)
+    return third, fourth
+
+
+def _squared_sizes(third: np.ndarray, fourth: np.ndarray) -> tuple[float, float]:
+    """Squared size of the tensors of third and fourth moments."""
+    i, j = np.triu_indices(third.shape[1])
+    often = np.where(i == j, 1.0, 2.0)  # how often a pair stands in the tensor
+    return float(often @ third**2 @ np.ones(len(third.T))), float(often @ fourth**2 @ often)
 
 
 def block_coefficients(x: np.ndarray, weights: np.ndarray | None, specified: bool, second: bool,

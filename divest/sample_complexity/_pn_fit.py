@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
+from divest._parts import Parts
 from divest._resampling import root_sequence
 from divest._results import warn_if_doubtful
 from divest._validation import check_integer, check_option, check_sample, weighted_rows
+from divest.sample_complexity._pn_parts import fit_parts
 from divest.sample_complexity._pn_result import Decision, PNResult, decide
 from divest.sample_complexity._pn_routes import (
     Fitted,
@@ -38,7 +40,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
 }
 
 
-def criterion(X: np.ndarray, names: Any, sample_weight: Any, *, family: Any, draws: Any,
+def criterion(X: np.ndarray | Parts, names: Any, sample_weight: Any, *, family: Any, draws: Any,
               delta: Any, threshold: Any, direction: Any, specified: Any, risk: Any, order: Any,
               n_draws: Any, n_groups: Any, draw_groups: Any, random_state: Any,
               caller: str) -> PNResult:
@@ -49,12 +51,17 @@ def criterion(X: np.ndarray, names: Any, sample_weight: Any, *, family: Any, dra
     rng = np.random.default_rng(root_sequence(random_state))
     settings = Settings(bool(specified), order == 2, check_integer("n_groups", n_groups, 4),
                         check_integer("n_draws", n_draws, 100), rng)
-    sample = weighted_sample(X, sample_weight)
-    fitted = _fit(sample, names, check_family(family), draws, draw_groups, settings)
+    if isinstance(X, Parts):
+        fitted, size = _fit_parts(X, sample_weight, check_family(family), draws, draw_groups,
+                                  settings), float(X.n)
+    else:
+        sample = weighted_sample(X, sample_weight)
+        size = sample.size
+        fitted = _fit(sample, names, check_family(family), draws, draw_groups, settings)
     if not fitted.p:
         raise ValueError("the statistics of X do not vary under the fitted model, so there is "
                          "nothing to estimate: check the columns of X.")
-    result = decide(fitted, sample.size, decision, specified=settings.specified,
+    result = decide(fitted, size, decision, specified=settings.specified,
                     second=settings.second)
     warn_if_doubtful(result.diagnostics, caller)
     return result
@@ -95,6 +102,18 @@ def _fit(sample: Sample, names: Any, family: Any, draws: Any, draw_groups: Any,
         drawn = drawn.reshape(len(drawn), -1)
     groups = None if draw_groups is None else column_or_1d(np.asarray(draw_groups))
     return draws_route(family, sample, settings, drawn, groups, width)
+
+
+def _fit_parts(parts: Parts, sample_weight: Any, family: Any, draws: Any, draw_groups: Any,
+               settings: Settings) -> Fitted:
+    """The same for a table of Dask."""
+    if sample_weight is not None:
+        raise ValueError("sample_weight goes with rows in memory, not with a Dask table.")
+    drawn = None
+    if draws is not None:
+        drawn = _check_draws(draws, parts.take(np.array([0])).shape[1], parts.columns)
+    groups = None if draw_groups is None else column_or_1d(np.asarray(draw_groups))
+    return fit_parts(parts, family, drawn, groups, settings)
 
 
 def _check_draws(draws: Any, n_columns: int, names: Any) -> np.ndarray:

@@ -89,7 +89,7 @@ def exact_route(family: Any, sample: Sample, settings: Settings, width: int) -> 
     whole = evaluate(sample, None, 1.0)
     found = [_leave_out(evaluate, sample, labels, g, whole) for g in range(labels.max() + 1)]
     return Fitted(whole.values, jackknife_covariance([values for values, _ in found]), whole.rank,
-                  width or _statistics(family, sample.X, "X").shape[1],
+                  width or checked_statistics(family, sample.X, "X").shape[1],
                   _largest_share(whole.parts, sample), sum(share < 1.0 for _, share in found),
                   empty=_empty_cells(family, sample))
 
@@ -119,7 +119,7 @@ def _closed(family: Any, sample: Sample, settings: Settings, labels: np.ndarray)
 
 def _contracted(family: Any, sample: Sample, settings: Settings, labels: np.ndarray) -> Evaluate:
     """A family that knows the cumulants of its statistics."""
-    rows = GroupedRows(_statistics(family, sample.X, "X"), sample.weights, labels,
+    rows = GroupedRows(checked_statistics(family, sample.X, "X"), sample.weights, labels,
                        settings.second and not settings.specified)
 
     def evaluate(part: Sample, without: int | None, share: float) -> Evaluated:
@@ -148,11 +148,11 @@ def _empties_cell(family: Any, part: Sample, empty: np.ndarray | None) -> bool:
 def draws_route(family: Any, sample: Sample, settings: Settings, draws: np.ndarray,
                 draw_groups: np.ndarray | None, width: int) -> Fitted:
     """Draws of the fitted model, in its place."""
-    statistics, drawn = (_statistics(family, part, name)
+    statistics, drawn = (checked_statistics(family, part, name)
                          for part, name in ((sample.X, "X"), (draws, "draws")))
     center, W = standard_units(drawn)
     y, z = (statistics - center) @ W, (drawn - center) @ W
-    _check_draws(z, draw_groups)
+    check_enough_draws(z, draw_groups)
     groups = deletion_groups(len(y), settings.n_groups)
     rows = GroupedRows(y, sample.weights, groups, settings.second and not settings.specified)
     route = DrawsRoute(rows, z, draw_labels(len(z), draw_groups, settings.n_groups),
@@ -169,7 +169,7 @@ def draws_route(family: Any, sample: Sample, settings: Settings, draws: np.ndarr
                   sum(share < 1.0 for share in shares), empty=empty, mismatch=float(gap**0.5))
 
 
-def _statistics(family: Any, X: np.ndarray, name: str) -> np.ndarray:
+def checked_statistics(family: Any, X: np.ndarray, name: str) -> np.ndarray:
     """Statistics of each row, checked."""
     found = X if family is None else np.asarray(family.sufficient_statistics(X), dtype=float)
     if found.ndim != 2 or len(found) != len(X) or not np.isfinite(found).all():
@@ -178,7 +178,7 @@ def _statistics(family: Any, X: np.ndarray, name: str) -> np.ndarray:
     return found
 
 
-def _check_draws(z: np.ndarray, draw_groups: np.ndarray | None) -> None:
+def check_enough_draws(z: np.ndarray, draw_groups: np.ndarray | None) -> None:
     """Enough draws, and blocks of them, to be halved and to leave some out."""
     if z.shape[1] and len(z) < 4 * (z.shape[1] + 1):
         raise ValueError(f"draws must have at least {4 * (z.shape[1] + 1)} rows for "

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from sklearn.base import BaseEstimator
 
+from divest._parts import Parts, in_parts
 from divest._results import diagnostics_frame, warn_if_doubtful
 from divest._validation import check_option, check_rows, check_sample
 from divest.sample_complexity._general import general_result
@@ -35,8 +36,9 @@ def pn_criterion(X: Any, family: Any = "gaussian", *, draws: Any = None, delta: 
 
     Parameters
     ----------
-    X : array-like of shape (n, d)
-        The sample. With ``family=None``, the statistics t of its rows.
+    X : array-like, Dask DataFrame or Dask array of shape (n, d)
+        The sample. With ``family=None``, the statistics t of its rows. Of Dask, with the family
+        ``"gaussian"``, or with `draws` and None or a family of your own.
     family : str, ExponentialFamily or None, default "gaussian"
         ``"gaussian"``, ``"multinomial"``, ``"poisson"``, ``"exponential"``, ``"bernoulli"``,
         ``"gamma"``, ``"ising"``; or a family such as ``gaussian("diag")``, ``polynomial(4)`` or one
@@ -120,10 +122,10 @@ def pn_criterion(X: Any, family: Any = "gaussian", *, draws: Any = None, delta: 
     >>> round(result.risk_second, 4)  # in nats
     0.0498
     """
-    array, names = check_sample(X, "X")
-    if len(array) < 2:
-        raise ValueError(f"X must have at least 2 rows, got {len(array)}.")
-    return criterion(array, names, sample_weight, family=family, draws=draws, delta=delta,
+    rows, names = (Parts(X, "X"), None) if in_parts(X) else check_sample(X, "X")
+    if (n := rows.n if isinstance(rows, Parts) else len(rows)) < 2:
+        raise ValueError(f"X must have at least 2 rows, got {n}.")
+    return criterion(rows, names, sample_weight, family=family, draws=draws, delta=delta,
                       threshold=threshold, direction=direction, specified=specified, risk=risk,
                       order=order, n_draws=n_draws, n_groups=n_groups, draw_groups=draw_groups,
                       random_state=random_state, caller="pn_criterion")
