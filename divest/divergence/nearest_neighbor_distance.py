@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
-from scipy.special import gammaln, psi
+from scipy.special import gammaln
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from divest import _kernels
 from divest._base import TwoSampleMixin
-from divest._neighbors import METRICS, TIE, TREE_MAX_DIMENSION, NeighborIndex, rows_per_block
-from divest._resampling import run_tasks
-from divest._results import EstimateResult, diagnostics_frame, warn_if_doubtful
+from divest._neighbors import METRICS, NeighborIndex
+from divest._results import Diagnostic, EstimateResult, diagnostics_frame, warn_if_doubtful
 from divest._validation import check_integer, check_number, check_option, check_two_samples
-from divest.divergence._diagnostics import distance_diagnostics, integral_diagnostic
+from divest.divergence._diagnostics import (
+    distance_diagnostics,
+    integral_diagnostic,
+    smoothing_diagnostic,
+)
+from divest.divergence._distances import Side, log_ratio_in_one_ball, neighbors, quiet
 from divest.divergence._standardize import METHODS as STANDARDIZE
 from divest.divergence._standardize import Standardizer
 from divest.generators import Generator, Log, Power, PowerIntegral, resolve_generator
 
 _INTEGRALS = {"hellinger": PowerIntegral(0.5, -1.0, False),
               "chi_square": PowerIntegral(2.0, 1.0, False)}  # 1 - T and T - 1
-_LONGEST_LIST = 512
-_quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore")  # the logarithm of 0, say
 
 
 class NearestNeighborDistanceDivergence(TwoSampleMixin, BaseEstimator):
@@ -228,13 +228,15 @@ class NearestNeighborDistanceDivergence(TwoSampleMixin, BaseEstimator):
         """Distances from the rows, and the log ratios they give: all that an estimate needs."""
         (n, m), d = self.n_samples_, self.dimension_
         in_p, in_q = NeighborIndex(P, self.metric), NeighborIndex(Q, self.metric)
-        near = partial(_near, k=self.n_neighbors_, n_jobs=self.n_jobs)
-        self._sides = [_Side(m / (n - 1.0), d, near(in_p, P, own=1), near(in_q, P, own=0))]
+        k = self.n_neighbors_
+        self._far = k if self.bias_reduced else min(4 * k, min(n, m) - 1)
+        near = partial(neighbors, k=k, far=self._far, n_jobs=self.n_jobs)
+        self._sides = [Side(m / (n - 1.0), d, near(in_p, P, own=1), near(in_q, P, own=0))]
         if self.one_step:
-            self._sides.append(_Side((m - 1.0) / n, d, near(in_p, Q, own=0), near(in_q, Q, own=1)))
+            self._sides.append(Side((m - 1.0) / n, d, near(in_p, Q, own=0), near(in_q, Q, own=1)))
         self._log_ratios = [side.log_ratios()[0] for side in self._sides]
         if self.bias_reduced:
-            self._log_ratios = [_log_ratio_in_one_ball(self._sides[0], in_p, in_q, P, self.n_jobs)]
+            self._log_ratios = [log_ratio_in_one_ball(self._sides[0], in_p, in_q, P, self.n_jobs)]
 
     def _estimate(self, generator: Generator) -> EstimateResult:
         """Estimate, standard error and diagnostics from the distances."""
@@ -252,9 +254,25 @@ class NearestNeighborDistanceDivergence(TwoSampleMixin, BaseEstimator):
         if defined and not np.isfinite(estimate):
             diagnostics.append(integral_diagnostic(mean))
             estimate = error = np.nan
+        elif defined and self._far >= 2 * k and np.isfinite(error):
+            diagnostics.append(self._smoothing(terms, link, mean, error))
         return EstimateResult(
             estimate, error, f"{generator.name} by nearest-neighbor distances",
             self.n_samples_, tuple(diagnostics), self.confidence_level, unit=generator.unit)
+
+
+    def _smoothing(self, terms: list[tuple], link: PowerIntegral | None, mean: float,
+                   error: float) -> Diagnostic:
+        """How far the estimate falls from k neighbours to the far ones, and what that says of k."""
+        k, far = self.n_neighbors_, self._far
+        changes = [_values(mine, side.far_log_ratio(), far) - _values(mine, log_ratio, k)
+                   for mine, side, log_ratio
+                   in zip(terms, self._sides, self._log_ratios, strict=True)]
+        change = float(sum(values.mean() for values in changes))
+        spread = float(np.sqrt(sum(values.var() / len(values) for values in changes)))
+        slope = 1.0 if link is None else link.slope(mean)
+        growth = (far / k) ** (1.0 / self.dimension_) - 1.0
+        return smoothing_diagnostic(-slope * change / growth, abs(slope) * spread / growth, error)
 
 
 def _integral(generator: Generator) -> PowerIntegral | None:
@@ -281,7 +299,7 @@ def _terms(generator: Generator, one_step: bool, k: int) -> list[tuple]:
     return terms
 
 
-@_quiet
+@quiet
 def _values(terms: tuple, log_ratio: np.ndarray, k: int) -> np.ndarray:
     """Sum of the terms at each row; the factor G(k, a) frees the power a of its bias."""
     total = np.zeros(len(log_ratio))
@@ -295,40 +313,8 @@ def _values(terms: tuple, log_ratio: np.ndarray, k: int) -> np.ndarray:
     return total
 
 
-class _Near(NamedTuple):
-    """Neighbours in one sample of rows of the same (`own` is 1) or of the other sample (0)."""
-
-    radii: np.ndarray  # (2, n) distances to row k and to the next, NaN where there is none
-    members: np.ndarray  # (k + own, n) points up to row k, padded with the number of points
-    point_of_row: np.ndarray  # (rows of the sample,)
-    own: int
-
-    def pass_on(self, changes: np.ndarray) -> np.ndarray:
-        """Sum over the other rows of the change that deleting each row of the sample makes."""
-        at_point = np.zeros(self.point_of_row.max() + 2)
-        for points in self.members:
-            at_point += np.bincount(points, changes, len(at_point))
-        return at_point[self.point_of_row] - (changes if self.own else 0.0)
-
-
-class _Side(NamedTuple):
-    """The rows of one sample, and their neighbours in P and in Q."""
-
-    constant: float
-    dimension: float
-    p: _Near
-    q: _Near
-
-    @_quiet
-    def log_ratios(self) -> list[np.ndarray]:
-        """Log of p/q at the rows: as it is, with a near row of P deleted, and with one of Q."""
-        (rho, rho_next), (nu, nu_next) = np.log(self.p.radii), np.log(self.q.radii)
-        growths = nu - rho, nu - rho_next, nu_next - rho
-        return [np.log(self.constant) + self.dimension * growth for growth in growths]
-
-
-@_quiet
-def _jackknife(sides: list[_Side], terms: list[tuple], k: int) -> float:
+@quiet
+def _jackknife(sides: list[Side], terms: list[tuple], k: int) -> float:
     """Delete-one standard error of the sum of the sides' means; their constants stay.
 
     Deleting a row removes its own term, and moves the radius from k to k + 1 at the rows that had
@@ -341,58 +327,3 @@ def _jackknife(sides: list[_Side], terms: list[tuple], k: int) -> float:
             lost = value if near.own else 0.0  # the row itself is one of those averaged over
             out += (near.pass_on(changed - value) - lost) / (len(value) - near.own)
     return float(np.sqrt(sum((len(means) - 1) * means.var() for means in left)))
-
-
-def _near(index: NeighborIndex, rows: np.ndarray, k: int, own: int, n_jobs: int | None) -> _Near:
-    radii, members = _in_blocks(partial(_radii, index, k, own), [index.transform(rows)], k, n_jobs)
-    return _Near(radii, members, index.point_of_row, own)
-
-
-def _radii(index: NeighborIndex, k: int, own: int, queries: np.ndarray) -> tuple:
-    """`radii` and `members` of some rows."""
-    distances, points = index.query(queries, k + own + 1)
-    held = np.cumsum(index.multiplicity[points], axis=1)
-    ranks = np.stack([(held < rows).sum(axis=1) for rows in (k + own, k + own + 1)], axis=1)
-    inside = np.arange(points.shape[1]) <= ranks[:, :1]
-    members = np.where(inside, points, len(index.points)).T[:k + own]
-    distances = np.column_stack([distances * index.unit, np.full(len(queries), np.nan)])
-    return np.take_along_axis(distances, ranks, axis=1).T, members
-
-
-@_quiet
-def _log_ratio_in_one_ball(side: _Side, in_p: NeighborIndex, in_q: NeighborIndex, P: np.ndarray,
-                           n_jobs: int | None) -> np.ndarray:
-    """Log of p/q at the rows of P, each from one ball for both samples."""
-    reach = np.maximum(side.p.radii[0], side.q.radii[0]) * (1.0 + TIE)
-    (rho, n_p), (nu, n_q) = (
-        _in_blocks(partial(_within, index), [index.transform(P), reach / index.unit],
-                   _LONGEST_LIST, n_jobs) for index in (in_p, in_q))
-    growth = np.log(nu * in_q.unit) - np.log(rho * in_p.unit)
-    return np.log(side.constant) + side.dimension * growth + psi(n_p - 1) - psi(n_q)
-
-
-def _within(index: NeighborIndex, queries: np.ndarray, reach: np.ndarray) -> tuple:
-    """Distance of the farthest row within reach of each query, and the number of rows within."""
-    farthest, count = np.zeros(len(queries)), np.zeros(len(queries))
-    rows, length = np.arange(len(queries)), 8
-    # a look at all points costs less than longer lists from a tree, or than any by brute force
-    cheap = len(index.points) // 128 if queries.shape[1] <= TREE_MAX_DIMENSION else 0
-    while len(rows) and length <= min(cheap, _LONGEST_LIST):
-        distances, points = index.query(queries[rows], length)
-        inside = distances <= reach[rows, None]
-        farthest[rows] = np.max(distances, axis=1, where=inside, initial=0.0)
-        count[rows] = (inside * index.multiplicity[points]).sum(axis=1)
-        rows, length = rows[inside[:, -1]], 4 * length  # the list may have ended too early
-    if len(rows):
-        farthest[rows], count[rows] = _kernels.neighbors.within(
-            queries[rows], index.points, index.multiplicity, METRICS[index.metric], reach[rows])
-    return farthest, count
-
-
-def _in_blocks(function: Callable, arrays: list, length: int, n_jobs: int | None) -> list:
-    """The function's results over blocks of rows, put together; `length` entries for each row."""
-    size = rows_per_block(length)
-    blocks = [slice(start, start + size) for start in range(0, len(arrays[0]), size)]
-    tasks = [tuple(array[block] for array in arrays) for block in blocks]
-    parts = run_tasks(function, tasks, len(tasks), n_jobs=n_jobs)
-    return [np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)]

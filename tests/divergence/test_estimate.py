@@ -29,9 +29,9 @@ def samples(rng):
 
 @pytest.mark.parametrize("method", CLASSES)
 def test_is_the_result_of_the_estimator(samples, method):
-    result = estimate_divergence(*samples, "renyi(0.5)", method=method, n_neighbors=20,
+    result = estimate_divergence(*samples, "renyi(0.5)", method=method, n_neighbors=30,
                                  standardize="std", confidence_level=0.9)
-    model = CLASSES[method]("renyi(0.5)", n_neighbors=20, standardize="std", confidence_level=0.9)
+    model = CLASSES[method]("renyi(0.5)", n_neighbors=30, standardize="std", confidence_level=0.9)
     assert shown(result) == shown(model.fit_samples(*samples).result_)
     assert result.confidence_level == 0.9
     assert result.n_samples == (60, 80)
