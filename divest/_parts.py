@@ -9,32 +9,39 @@ from typing import Any
 
 import numpy as np
 
-from divest._validation import check_sample
+from divest._validation import check_sample, in_parts
 
 _TOGETHER = 8  # sums that are added in one step
-
-
-def in_parts(*tables: Any) -> bool:
-    """Whether one of the tables is Dask's; Dask is not imported to tell."""
-    return any(type(table).__module__.partition(".")[0] in ("dask", "dask_expr")
-               for table in tables)
 
 
 class Parts:
     """The parts of a Dask DataFrame, Series or array, in order; any other table is one part.
 
-    `name` is what errors call the table.
+    `name` is what errors call the table, `part_name` a part of it, from whose start rows count.
     """
 
     def __init__(self, table: Any, name: str) -> None:
         self.name, self.lazy = name, in_parts(table)
-        self.columns = list(table.columns) if hasattr(table, "columns") else None
+        if self.lazy:
+            _check_kind(table, name)
+        self.part_name = f"a partition of {name}" if self.lazy else name
+        named = hasattr(table, "columns") and getattr(table, "ndim", 2) == 2
+        self.columns = list(table.columns) if named else None
         self.tables = _delayed_parts(table) if self.lazy else [table]
+        self._table = table
 
     @cached_property
     def sizes(self) -> np.ndarray:
-        """Rows of each part."""
-        return np.array(self.map(len), dtype=np.int64)
+        """Rows of each part; of a data frame, one column is read."""
+        chunks = getattr(self._table, "chunks", None)
+        if self.lazy and chunks and not np.isnan(chunks[0]).any():
+            return np.array(chunks[0], dtype=np.int64)
+        if not (self.lazy and self.columns):
+            return np.array(self.map(len), dtype=np.int64)
+        from dask import delayed
+
+        column = _delayed_parts(self._table[self.columns[:1]])
+        return np.array(computed([delayed(len)(part) for part in column]), dtype=np.int64)
 
     @property
     def n(self) -> int:
@@ -76,9 +83,13 @@ class Parts:
     def take(self, positions: np.ndarray) -> np.ndarray:
         """Rows at increasing positions, as floats."""
         cuts = np.searchsorted(positions, np.append(self.starts, self.n))
-        chosen = [positions[a:b] - start
-                  for a, b, start in zip(cuts, cuts[1:], self.starts, strict=False)]
-        return np.concatenate([rows for rows in self.map(_taken, chosen) if rows.size])
+        tasks = [(table, positions[a:b] - start, self.part_name) for table, a, b, start
+                 in zip(self.tables, cuts, cuts[1:], self.starts, strict=False) if a < b]
+        if not self.lazy:
+            return np.concatenate([_taken(*task) for task in tasks])
+        from dask import delayed
+
+        return np.concatenate(computed([delayed(_taken)(*task) for task in tasks]))
 
 
 def part_rows(part: Any, name: str) -> np.ndarray:
@@ -104,10 +115,18 @@ def _delayed_parts(table: Any) -> list[Any]:
     return list(np.ravel(table.to_delayed()))
 
 
-def _taken(part: Any, positions: np.ndarray) -> np.ndarray:
+def _check_kind(table: Any, name: str) -> None:
+    """Of what Dask has, tables only."""
+    kinds = {kind.__name__ for kind in type(table).__mro__}
+    if not kinds & {"DataFrame", "Series", "Array"}:
+        raise TypeError(f"{name} must be a Dask DataFrame, Series or array, got a Dask "
+                        f"{type(table).__name__}; give its compute(), or make it one of them "
+                        "(dask.dataframe.from_delayed).")
+
+
+def _taken(part: Any, positions: np.ndarray, name: str) -> np.ndarray:
     """Some of the rows of a part."""
-    rows = part.iloc[positions] if hasattr(part, "iloc") else np.asarray(part)[positions]
-    return part_rows(rows, "X")
+    return part_rows(part, name)[positions]
 
 
 def _added(parts: Sequence[Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from divest._validation import check_sample
+from divest._validation import check_sample, refuse_parts
 
 _EXACT = 2**53  # whole numbers beyond it are not told apart as floats
 _NUMBERS = ("decimal", "floating", "integer", "mixed-integer-float")
@@ -67,6 +67,7 @@ def match_columns(columns_p: list[Any], columns_q: list[Any]) -> list[int]:
 
 def as_frame(table: Any, name: str) -> pd.DataFrame:
     """`table` as a pandas DataFrame with at least one row and distinct column names."""
+    refuse_parts(table, name)
     if isinstance(table, pd.DataFrame):
         frame = table
     elif hasattr(table, "columns") and hasattr(table, "shape"):  # polars and its kin
@@ -129,6 +130,7 @@ def as_series(values: Any, name: str) -> pd.Series:
 
     Python dates become pandas dates, and objects that are numbers, such as decimals, floats.
     """
+    refuse_parts(values, name)
     if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
         values = values.iloc[:, 0]
     if not isinstance(values, pd.Series):

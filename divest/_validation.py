@@ -9,6 +9,22 @@ import pandas as pd
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 
+def in_parts(*tables: Any) -> bool:
+    """Whether one of the tables is Dask's; Dask is not imported to tell."""
+    return any(type(table).__module__.partition(".")[0] in ("dask", "dask_expr")
+               for table in tables)
+
+
+def refuse_parts(table: Any, name: str) -> None:
+    """Refuse tables of Dask, which numpy would read into memory as a whole and without names."""
+    if in_parts(table):
+        raise TypeError(
+            f"{name} is a table of Dask, and this needs rows in memory: give {name}.compute() "
+            "where it fits, or else a random sample of its rows. Tables of Dask can be given to "
+            "population_stability_index, pn_criterion, block_divergence and "
+            "KernelSteinTest(method='nystrom', null='spectral').")
+
+
 def check_number(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> float:
     """`value` as a float strictly between `low` and `high`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
@@ -93,6 +109,7 @@ def check_rows(estimator: Any, X: Any, y: Any = None, *, reset: bool = True,
     """`X` (and `y`) as scikit-learn checks them, with errors that name rows and columns."""
     settings: dict[str, Any] = {"dtype": np.float64, "order": "C", "force_writeable": True,
                                 "ensure_all_finite": False, "ensure_min_samples": min_samples}
+    refuse_parts(X, "X")
     _refuse_other_columns(X, "X")
     if getattr(X, "ndim", 2) == 1 or (isinstance(X, (list, tuple)) and X and np.isscalar(X[0])):
         raise ValueError(f"Expected 2D array, got 1D array instead, with {len(X)} entries. Reshape "
@@ -142,6 +159,7 @@ def weighted_rows(X: np.ndarray, sample_weight: Any
 
 def as_rows(X: Any) -> Any:
     """One-dimensional input as one column; everything else as it is."""
+    refuse_parts(X, "X")
     if isinstance(X, pd.Series):
         return X.to_frame()
     return np.reshape(np.asarray(X), (-1, 1)) if np.ndim(X) == 1 else X
@@ -206,6 +224,7 @@ def check_counts(P: Any, Q: Any, names: tuple[str, str] = ("P", "Q")
 
 def _whole_counts(values: Any, name: str) -> tuple[np.ndarray, pd.Index]:
     """Counts as floats, at least one above 0, and the names of their cells."""
+    refuse_parts(values, name)  # the names of cells would be lost
     try:
         cells = values.index if isinstance(values, pd.Series) else pd.RangeIndex(len(values))
         counts = np.asarray(values).astype(float).reshape(len(cells))
@@ -222,6 +241,7 @@ def _whole_counts(values: Any, name: str) -> tuple[np.ndarray, pd.Index]:
 
 def check_count_table(table: Any) -> tuple[np.ndarray, pd.Index]:
     """Whole counts (groups, cells) without empty rows and columns, and the names of the groups."""
+    refuse_parts(table, "counts")
     if hasattr(table, "columns") and not isinstance(table, pd.DataFrame):  # polars and its kin
         table = pd.DataFrame({column: np.asarray(table[column]) for column in table.columns})
     frame = pd.DataFrame(table)
@@ -257,6 +277,7 @@ def check_sample(sample: Any, name: str) -> tuple[np.ndarray, list[Any] | None]:
     One-dimensional input is one column.
     """
     columns = None
+    refuse_parts(sample, name)
     _refuse_other_columns(sample, name)
     if hasattr(sample, "columns") and hasattr(sample, "shape"):
         columns = list(sample.columns)

@@ -64,4 +64,4 @@ print(KernelSteinTest(score, random_state=0).fit(new).result_.summary())
 normal = stats.multivariate_normal([0, 0], np.cov(X.T))
 test = KernelSteinTest(normal, random_state=0).fit(new)
 print(f"normal law: p = {test.pvalue_}, trusted: {test.result_.trusted}")
-print(test.power_curve([100, 250, 500, 1000]).to_string(index=False))  # if the misfit is as it seems
+print(test.power_curve([100, 250, 500, 1000]).to_string(index=False))  # if that is the misfit

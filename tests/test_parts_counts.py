@@ -112,6 +112,54 @@ def test_errors_are_those_of_memory(rng):
         population_stability_index(text, in_pieces(np.array(["a"] * 20), [3]))
 
 
+def test_numbers_that_are_categories_stay_labels(rng):
+    """Partitions with other categories each, as Dask makes them, join to plain numbers."""
+    p, q = (pd.Series(rng.integers(0, 12, 200)) for _ in "pq")
+    lazy = [dd.from_delayed([dask.delayed(series.iloc[a:a + 20].astype("category"))
+                             for a in range(0, 200, 20)], meta=series.iloc[:0].astype("category"),
+                            verify_meta=False) for series in (p, q)]
+    assert len({tuple(part.compute().cat.categories) for part in lazy[0].partitions}) > 1
+    for options in ({}, {"categories": [1, 2, 3]}):
+        want = two_sample_cells(p.astype("category"), q.astype("category"), **options)
+        assert_same(two_sample_cells(*lazy, **options), want)
+
+
+SEEN = []  # rows of the partitions that were read
+
+
+def noted(part):
+    SEEN.append(len(part))
+    return part
+
+
+def test_no_part_is_read_without_need(rng):
+    """Sizes of an array are known, and rows are taken from the parts that hold them."""
+    table = rng.normal(size=(100, 2))
+    lazy = da.from_array(table, chunks=(20, 2)).map_blocks(noted, dtype=float,
+                                                           meta=np.empty((0, 2)))
+    SEEN.clear()
+    parts = Parts(lazy, "X")
+    assert (parts.n, SEEN) == (100, [])
+    np.testing.assert_array_equal(parts.take(np.array([0, 19, 45])), table[[0, 19, 45]])
+    assert SEEN == [20, 20]
+
+
+def test_one_column_is_enough_for_sizes(tmp_path, rng):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame(rng.normal(size=(90, 3)), columns=["a", "b", "c"])
+    for i in range(3):
+        frame[30 * i:30 * i + 10 * (i + 1)].to_parquet(tmp_path / f"part.{i}.parquet")
+    parts = Parts(dd.read_parquet(tmp_path), "X")
+    assert parts.sizes.tolist() == [10, 20, 30]
+    np.testing.assert_array_equal(parts.take(np.array([0, 59])), frame.to_numpy()[[0, 89]])
+
+
+def test_what_is_no_table_is_refused():
+    for thing in (dask.delayed(np.ones(5)), dask.delayed(3)):
+        with pytest.raises(TypeError, match="P must be a Dask DataFrame, Series or array, got"):
+            population_stability_index(thing, np.ones(5))
+
+
 def test_tables_in_memory_are_one_part(rng):
     table = rng.normal(size=(5, 2))
     parts = Parts(table, "X")

@@ -9,6 +9,7 @@ from scipy.special import digamma
 
 from divest import EstimateResult, TrustWarning
 from divest.divergence import (
+    DivergenceTwoSampleTest,
     NearestNeighborRatioDivergence,
     block_divergence,
 )
@@ -194,7 +195,31 @@ def test_sorted_partitions_are_no_blocks(rng):
     assert fewer.estimate == pytest.approx(fine.estimate, abs=0.01)
 
 
+def test_columns_of_other_names(rng):
+    """One column each needs no names, in memory and in Dask."""
+    p, q = (pd.Series(X[:, 0], name=name) for X, name in zip(samples(rng, 1000), "pq", strict=True))
+
+    def gap(p, q):
+        return p.mean() - q.mean()
+
+    want = numbers(block_divergence(p, q, gap, random_state=0))
+    lazy = [dd.from_pandas(series, npartitions=3) for series in (p, q)]
+    assert numbers(block_divergence(*lazy, gap, random_state=0)) == want
+    assert numbers(block_divergence(lazy[0], q, gap, random_state=0)) == want
+
+
 # ------------------------------------------------------------ errors
+def test_rows_are_counted_in_a_partition(rng):
+    P, Q = samples(rng, 1000)
+    P[950, 1] = np.nan
+    with pytest.raises(ValueError, match=r"^P contains NaN \(row 950, column 1"):
+        block_divergence(P, Q)
+    for random_partitions in (False, True):
+        with pytest.raises(ValueError, match=r"a partition of P contains NaN \(row 50, column 1"):
+            block_divergence(da.from_array(P, chunks=(100, 2)), da.from_array(Q, chunks=(100, 2)),
+                             random_partitions=random_partitions)
+
+
 def test_errors(rng):
     P, Q = samples(rng, 600)
     with pytest.raises(ValueError, match=r"10 blocks need 500 rows or more .* Q has 400"):
@@ -214,6 +239,13 @@ def test_errors(rng):
         block_divergence(pd.DataFrame(P, columns=["a", "b"]), pd.DataFrame(Q, columns=["a", "c"]))
     with pytest.raises(ValueError, match="10 of 10 blocks is not finite"):
         block_divergence(P, Q, lambda p, q: np.nan)
+    with pytest.raises(ValueError, match="10 of 10 blocks is not finite, or that of a half"):
+        block_divergence(P, Q, lambda p, q: np.nan if len(p) < 40 else 1.0, random_state=0)
+    with pytest.raises(TypeError, match="DivergenceTwoSampleTest gives a HypothesisResult"):
+        block_divergence(P, Q, DivergenceTwoSampleTest(n_resamples=9), random_state=0)
+    for wrong in ("half", np.ones(2), None):
+        with pytest.raises(TypeError, match="must give a number or an EstimateResult for each"):
+            block_divergence(P, Q, lambda p, q, wrong=wrong: wrong)
     with pytest.raises(ValueError, match="P contains NaN"):
         block_divergence(np.where(P > 3, np.nan, P), Q)
     with pytest.raises(ValueError, match="confidence_level"):

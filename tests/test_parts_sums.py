@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from divest import KernelSteinTest, TrustWarning, kernel_stein_test
-from divest.goodness_of_fit import _stein_parts
+from divest.goodness_of_fit import OutOfSupportError, _stein_parts
 from divest.sample_complexity import pn_criterion
 
 dask = pytest.importorskip("dask")
@@ -52,6 +52,17 @@ def rows(rng):
     return mixed + [1000.0, 0.0, -3.0]
 
 
+@pytest.mark.parametrize("spread", [1.0, 1e-4])
+def test_criterion_far_from_zero(rng, spread):
+    """Of rows whose mean floats can only round; in sorted rows no few of them lie about it."""
+    rows = np.sort(rng.standard_t(9, size=(1000, 2)) * spread, axis=0)[:, [0, 1]] + 1e8
+    rows[:, 1] = rng.permutation(rows[:, 1])
+    want = quiet(pn_criterion, rows - 1e8)  # exact: these differences are floats
+    for found in (quiet(pn_criterion, da.from_array(rows, chunks=(300, 2))),
+                  quiet(pn_criterion, rows)):
+        assert_same_results(found, want, 1e-9)
+
+
 @pytest.mark.parametrize("sizes", PARTITIONS)
 @pytest.mark.parametrize("options", [{}, {"order": 1}, {"specified": True},
                                      {"direction": "reverse", "n_groups": 7, "delta": 0.1}])
@@ -89,8 +100,7 @@ def test_criterion_of_a_data_frame(rows):
     assert_same_results(found, quiet(pn_criterion, frame))
     draws = pd.DataFrame(rows + 0.01, columns=["a", "b", "c"])[["c", "a", "b"]]
     found = quiet(pn_criterion, dd.from_pandas(frame, npartitions=3), None, draws=draws)
-    assert_same_results(found, quiet(pn_criterion, frame, None, draws=draws), 1e-8)  # rows near
-    # 1000 enter as they are: six of the digits are lost in their squares
+    assert_same_results(found, quiet(pn_criterion, frame, None, draws=draws))
 
 
 def test_criterion_says_what_it_cannot_do(rows):
@@ -107,7 +117,7 @@ def test_criterion_says_what_it_cannot_do(rows):
         pn_criterion(table[:0])
     with pytest.raises(ValueError, match="column 1 of X does not vary"):
         pn_criterion(da.from_array(rows * [1, 0, 1] + 0.1, chunks=(300, 3)))
-    with pytest.raises(ValueError, match="X contains NaN"):
+    with pytest.raises(ValueError, match=r"a partition of X contains NaN \(row 0,"):
         pn_criterion(da.from_array(np.where(rows > 2000, rows, np.nan), chunks=(300, 3)))
     with pytest.raises(ValueError, match="at most 60 statistics"):
         pn_criterion(da.from_array(np.ones((400, 61)), chunks=(100, 61)), None,
@@ -164,6 +174,16 @@ def test_stein_test_looks_at_a_sample_only(rng, monkeypatch):
     assert "autocorrelation" in failed
 
 
+def test_rows_without_score_are_counted_in_their_partition(rng, monkeypatch):
+    monkeypatch.setattr(_stein_parts, "LOOKED_AT", 20)
+    X = np.abs(rng.normal(size=(500, 1)))
+    X[450] = -1.0  # seen in the last pass only
+    options = {**NYSTROM, "boundary": "ignore", "n_landmarks": 5, "random_state": 1}
+    monkeypatch.setattr(_stein_parts, "median_rows", lambda n: np.arange(0, n, 100))
+    with pytest.raises(OutOfSupportError, match=r"row 50.* Rows are counted in a partition of X"):
+        KernelSteinTest(stats.gamma(3), **options).fit(da.from_array(X, chunks=(100, 1)))
+
+
 def test_stein_test_says_what_it_cannot_do(rng):
     X = da.from_array(rng.normal(size=(200, 2)), chunks=(50, 2))
     with pytest.raises(ValueError, match="needs method='nystrom' and null='spectral'"):
@@ -178,6 +198,9 @@ def test_stein_test_says_what_it_cannot_do(rng):
         KernelSteinTest(MODEL, **NYSTROM).fit(X[:3])
     with pytest.raises(ValueError, match="X contains infinity"):
         KernelSteinTest(MODEL, **NYSTROM).fit(da.where(X > 2, np.inf, X))
+    with pytest.raises(OutOfSupportError, match=r"row 0.* Rows are counted in a sample of 200"):
+        KernelSteinTest(stats.gamma(3), **NYSTROM, boundary="ignore").fit(
+            da.concatenate([-abs(X[:1, :1]), abs(X[1:, :1])]))
     test = KernelSteinTest(MODEL, **NYSTROM).fit(rng.normal(size=(200, 2)))
     assert len(test.influence_) == 200
     test.fit(X)

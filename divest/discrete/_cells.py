@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from divest._parts import in_parts
 from divest._results import Diagnostic
 from divest._samples import as_numbers, as_series, column_kind
-from divest._validation import check_edges, check_integer, check_option
+from divest._validation import check_edges, check_integer, check_option, in_parts
 
 RARE, OTHER, MISSING = "(rare)", "(other)", "(missing)"
 KINDS = ("auto", "numeric", "discrete", "categorical")

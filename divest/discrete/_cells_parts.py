@@ -100,6 +100,8 @@ def _profile(part: Any, name: str) -> tuple[int, int, pd.Series]:
     present = values.dropna()
     distinct = present.drop_duplicates()
     few = distinct.head(DISTINCT)
+    if isinstance(values.dtype, pd.CategoricalDtype):  # of each part others, which are lost when
+        few = few.astype(object)  # the parts are joined, and numbers are no labels any more
     if pd.api.types.is_integer_dtype(values) and len(few):  # numbers too large for floats are known
         few = pd.concat([few, distinct[distinct.isin([distinct.min(), distinct.max()])]])
     return len(values), len(values) - len(present), few

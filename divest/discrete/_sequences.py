@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from divest._validation import refuse_parts
+
 WHAT = "X must be a sequence of labels, a list of such sequences, or TransitionCounts"
 MAX_STATES = 10_000  # the table takes 8 k^2 bytes, and copies of it are made
 
@@ -82,6 +84,7 @@ def _holds_sequences(X: Any) -> bool:
 
 def _labels(sequence: Any) -> np.ndarray:
     """One sequence as a one-dimensional array that keeps the types of its labels."""
+    refuse_parts(sequence, "X")
     if isinstance(sequence, str) or np.ma.isMaskedArray(sequence):
         what = "text" if isinstance(sequence, str) else "a masked array"
         raise ValueError(f"{WHAT}; got {what}. list(text) is the sequence of its letters."

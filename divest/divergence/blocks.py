@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from math import sqrt
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def block_divergence(P: Any, Q: Any, estimator: Any = "kl", *, n_blocks: int | N
         Number of blocks, 10 or more; by default one for every 20,000 rows of the smaller sample.
         Both samples are dealt to all blocks, so that those of a larger sample are larger.
     random_partitions : bool, default False
-        Take partitions of Dask as they are for blocks, which needs no second pass over the data.
+        Take partitions of Dask as they are for blocks, so that no rows need be dealt.
         That is wrong unless rows were dealt to partitions at random: in sorted data every partition
         is another part of the sample.
     confidence_level : float, default 0.95
@@ -80,7 +81,7 @@ def block_divergence(P: Any, Q: Any, estimator: Any = "kl", *, n_blocks: int | N
         When a sample has fewer than 50 rows for each block, a block fails, or there are fewer than
         10 partitions to take for blocks.
     TypeError
-        When `estimator` is none of the above.
+        When `estimator` is none of the above, or gives something else.
 
     Warns
     -----
@@ -137,7 +138,12 @@ def _as_estimate(estimator: Any) -> Estimate:
 
 
 def _fitted(estimator: Any, P: np.ndarray, Q: np.ndarray) -> EstimateResult:
-    return clone(estimator).fit_samples(P, Q).result_
+    fitted = clone(estimator).fit_samples(P, Q)
+    result = getattr(fitted, "result_", fitted)
+    if not isinstance(result, EstimateResult):
+        raise TypeError(f"estimator must give an estimate, and {type(fitted).__name__} gives "
+                        f"a {type(result).__name__}; take one of a divergence.")
+    return result
 
 
 def _called(function: Callable[..., Any], P: np.ndarray, Q: np.ndarray) -> EstimateResult:
@@ -145,6 +151,9 @@ def _called(function: Callable[..., Any], P: np.ndarray, Q: np.ndarray) -> Estim
     if isinstance(found, EstimateResult):
         return found
     name = getattr(function, "__name__", type(function).__name__)
+    if np.ndim(found) or not isinstance(found, (Real, np.ndarray)):
+        raise TypeError(f"estimator must give a number or an EstimateResult for each block, and "
+                        f"{name} gave {found!r}.")
     return EstimateResult(float(found), float("nan"), name, (len(P), len(Q)))
 
 
@@ -155,7 +164,7 @@ def _block(pieces: Pieces, seed: np.random.SeedSequence, *, estimate: Estimate, 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TrustWarning)
             return _block(pieces, seed, estimate=estimate, home=os.getpid())
-    P, Q = (np.concatenate([part_rows(piece, name) for piece in sample])
+    P, Q = (np.concatenate([part_rows(piece, f"a partition of {name}") for piece in sample])
             for sample, name in zip(pieces, ("P", "Q"), strict=True))
     rng = next(generators([seed]))
     halves = zip(*(np.array_split(rng.permutation(len(rows)), 2) for rows in (P, Q)), strict=True)
@@ -215,7 +224,7 @@ def _dealt_pieces(pair: Pair, n_blocks: int, seeds: list[np.random.SeedSequence]
         last = min(first + AT_ONCE, n_blocks)
         samples = []
         for parts, word in zip(pair, words, strict=True):
-            split = partial(_split, name=parts.name, n_blocks=n_blocks, seed=word, first=first,
+            split = partial(_split, name=parts.part_name, n_blocks=n_blocks, seed=word, first=first,
                             last=last)
             samples.append((parts.tasks if lazy else parts.map)(split, parts.starts.tolist()))
         yield [tuple([piece[b] for piece in sample] for sample in samples)
@@ -265,10 +274,10 @@ def _mean(found: list[tuple[EstimateResult, float]], sizes: tuple[int, int],
     results = [result for result, _ in found]
     values = np.array([result.estimate for result in results])
     halves = np.array([half for _, half in found])
-    if not np.isfinite([values, halves]).all():
-        raise ValueError(f"the estimate of {np.count_nonzero(~np.isfinite(values))} of "
-                         f"{len(values)} blocks is not finite; take larger blocks (a smaller "
-                         "n_blocks) or another estimator.")
+    if wrong := np.count_nonzero(~np.isfinite([values, halves]).all(axis=0)):
+        raise ValueError(f"the estimate of {wrong} of {len(values)} blocks is not finite, or that "
+                         "of a half of their rows; take larger blocks (a smaller n_blocks) or "
+                         "another estimator.")
     error, bias = float(values.std(ddof=1)) / sqrt(len(values)), float(np.mean(values - halves))
     found_bias = Diagnostic(
         "block_bias", bias, error, abs(bias) <= error,

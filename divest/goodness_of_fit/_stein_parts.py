@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -35,7 +37,8 @@ def fit_in_parts(test: Any, kernel: Kernel, X: Any, score_values: Any) -> None:
     chosen = _Chosen(parts, landmarks, extra)
     rows = check_sample_rows(test, chosen.some if parts.columns is None else
                              pd.DataFrame(chosen.some, columns=parts.columns))
-    test.model_, S = scores_of(test.model, rows, None, test.support)
+    with _counting_rows_in(f"a sample of {len(rows)} rows of X"):
+        test.model_, S = scores_of(test.model, rows, None, test.support)
     coordinates, ignored = _coordinates(test, rows)
     place = _Place(test.model_, coordinates, rows.mean(axis=0))
     grid = bandwidth_grid(kernel, test.bandwidth, place.points(chosen.spaced).median(),
@@ -103,16 +106,28 @@ class _Place:
 
     def scores(self, X: np.ndarray) -> np.ndarray:
         """The score at each row."""
-        return self.model.score(X)
+        with _counting_rows_in("a partition of X, or in a sample of its rows"):
+            return self.model.score(X)
 
     def points(self, X: np.ndarray, S: np.ndarray | None = None) -> Points:
         """Rows as points."""
         return self.coordinates.points(X, self.scores(X) if S is None else S, self.middle)
 
 
+@contextmanager
+def _counting_rows_in(place: str) -> Iterator[None]:
+    """Errors that give the numbers of rows say where these were counted."""
+    try:
+        yield
+    except ValueError as error:
+        if " row" in str(error):
+            error.args = (f"{error} Rows are counted in {place}.",)
+        raise
+
+
 def _sums(part: Any, place: _Place, features: NystromFeatures) -> tuple[np.ndarray, np.ndarray]:
     """Sum of the features of some rows, and of their products."""
-    X = part_rows(part, "X")
+    X = part_rows(part, "a partition of X")
     if not len(X):
         return np.zeros(features.m), np.zeros((features.m, features.m))
     return features.of(place.points(X)).moments()

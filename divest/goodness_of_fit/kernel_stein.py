@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from divest._parts import in_parts
 from divest._results import HypothesisResult
-from divest._validation import as_rows, check_number
-from divest.goodness_of_fit._engine import SteinPairs
+from divest._validation import as_rows, check_number, in_parts
 from divest.goodness_of_fit._misfit import MisfitMixin
-from divest.goodness_of_fit._nystrom import feature_draws
 from divest.goodness_of_fit._outcome import (
     Grid,
     Outcome,
@@ -31,17 +27,9 @@ from divest.goodness_of_fit._setup import (
     coordinates_of,
     scores_of,
 )
+from divest.goodness_of_fit._stein_draws import statistics_and_draws
 from divest.goodness_of_fit._stein_parts import fit_in_parts
-from divest.goodness_of_fit._stein_test import (
-    SteinTest,
-    bootstrap_draws,
-    change_of_sign,
-    check_size,
-    linear_statistic,
-    multipliers_of,
-    simulated_draws,
-    values_of,
-)
+from divest.goodness_of_fit._stein_test import SteinTest, change_of_sign, linear_statistic
 from divest.goodness_of_fit._verdict import diagnose
 from divest.kernels import resolve_kernel
 
@@ -309,7 +297,7 @@ class KernelSteinTest(MisfitMixin, SteinTest):
             raise ValueError("factors must hold one number or more, got none.")
         grid = grid_of(kernel, np.array(factors), self._points.median(),
                        np.full(len(factors), 1 / len(factors)))
-        values, draws, _ = self._draw(self._points, grid, self._seed)
+        values, draws, _ = statistics_and_draws(self, self._points, grid, self._seed)
         return grid.frame().drop(columns="weight").assign(
             statistic=values, pvalue=combine(values, draws, grid.weights).single_pvalues,
             critical=critical_values(values, draws, grid.weights, level))
@@ -327,40 +315,11 @@ class KernelSteinTest(MisfitMixin, SteinTest):
         """Statistic and draws of every bandwidth, and what they say together."""
         self._coordinates, self._seed = coordinates, root
         self._sign_change = change_of_sign(self.dependence, S)
-        values, draws, sums = self._draw(points, grid, root)
+        values, draws, sums = statistics_and_draws(self, points, grid, root)
         outcome = combine(values, draws, grid.weights)
         self._drawn = values, draws, grid.weights, outcome.best
         self._keep_rows(*sums[outcome.best])
         return outcome, grid.frame().assign(statistic=values, pvalue=outcome.single_pvalues)
-
-    def _draw(self, points: Points, grid: Grid, root: np.random.SeedSequence
-              ) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-        """Statistics (K,), draws (B, K), and sums of rows and diagonals of each kernel."""
-        *seeds, extra = np.random.SeedSequence(root.entropy, spawn_key=root.spawn_key).spawn(
-            self.n_resamples + 1)
-        if self.method == "nystrom":
-            return feature_draws(points, grid.kernels, seeds, extra, null=self.null,
-                                 change=self._sign_change, statistic=self.statistic,
-                                 n_landmarks=self.n_landmarks)
-        check_size(points.n, len(grid.kernels), self.n_resamples)
-        pairs = [SteinPairs(points, kernel) for kernel in grid.kernels]
-        sums = [pair.sums(self.n_jobs) for pair in pairs]
-        values = values_of(sums, self.statistic)
-        if self.null == "parametric":
-            simulated = partial(self._simulated, model=self.model_, n=points.n, grid=grid)
-            draws = simulated_draws(simulated, seeds, n_jobs=self.n_jobs, progress=self.progress)
-        else:
-            multipliers = multipliers_of(self.null, points.n, seeds, self._sign_change)
-            draws = bootstrap_draws(pairs, [diagonal for _, diagonal in sums], multipliers,
-                                    self.statistic, n_jobs=self.n_jobs, progress=self.progress)
-        return values, draws, sums
-
-    def _simulated(self, rng: np.random.Generator, model: Any, n: int, grid: Grid) -> np.ndarray:
-        """The statistics of a sample of the model, its bandwidths computed anew."""
-        X = model.sample(n, rng)
-        points = self._coordinates.points(X, model.score(X))
-        sums = [SteinPairs(points, kernel).sums() for kernel in grid.at_median(points.median())]
-        return values_of(sums, self.statistic)
 
 
 def kernel_stein_test(X: Any, model: Any = None, *, score_values: Any = None,

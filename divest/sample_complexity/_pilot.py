@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from divest._validation import check_integer
+from divest._validation import check_integer, refuse_parts
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class PilotSampler:
 
 def pilot(name: str, sample: Any) -> Any:
     """A sample whose rows can be chosen by position."""
+    refuse_parts(sample, name)
     sample = sample if hasattr(sample, "shape") else np.asarray(sample)
     if not sample.shape:
         raise TypeError(f"{name} must be a sample of several rows, got {sample!r}.")

@@ -33,6 +33,7 @@ from divest.sample_complexity._pn_routes import (
 )
 
 MOST = 60  # statistics whose third moments are summed for each group of rows
+PART = "a partition of X"
 Labels = list[np.ndarray]  # of the rows of each part, the group they are left out with
 
 
@@ -98,7 +99,7 @@ class SummedRows(GroupedRows):
 
 def _in_units(part: Any, family: Any, units: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Statistics of the rows of a part, in units of the draws."""
-    X = part_rows(part, "X")
+    X = part_rows(part, PART)
     statistics = checked_statistics(family, X, "X") if len(X) else np.empty((0, len(units[0])))
     return (statistics - units[0]) @ units[1]
 
@@ -120,7 +121,8 @@ def _largest_distance(part: Any, *, middle: np.ndarray, **ask: Any) -> float:
 
 
 # ------------------------------------------------------------ the normal law, without draws
-Law = tuple[np.ndarray, np.ndarray]  # mean, and the whitening matrix of the covariance
+Law = tuple[np.ndarray, np.ndarray, np.ndarray]  # a value near the mean, the mean less that value
+# (their sum would be rounded: far from zero by as much as matters), and the whitening matrix
 
 
 def _gaussian(parts: Parts, labels: Labels, settings: Settings) -> Fitted:
@@ -151,21 +153,27 @@ def _law(rows: SummedRows, center: np.ndarray, without: int | None, names: Any) 
     moments = rows.moments(without)
     spread = np.diag(moments.covariance)
     refuse_without_variance(np.where(spread > (1e-15 * center)**2, spread, 0.0), names)
-    return center + moments.mean, whitening(moments.covariance)
+    return center, moments.mean, whitening(moments.covariance)
+
+
+def _whitened(X: np.ndarray, law: Law) -> np.ndarray:
+    """Rows in units of a law."""
+    center, mean, W = law
+    return (X - center - mean) @ W
 
 
 def _law_sums(part: Any, labels: np.ndarray, laws: list[Law], second: bool
               ) -> tuple[np.ndarray, ...]:
     """Sums over rows in units of each law, less the group that it is fitted without."""
-    X, found = part_rows(part, "X"), []
-    for k, (mean, W) in enumerate(laws):
-        x = (X[labels != k - 1] - mean) @ W
+    X, found = part_rows(part, PART), []
+    for k, law in enumerate(laws):
+        x = _whitened(X[labels != k - 1], law)
         found.append(row_sums(x, np.ones(len(x)), second))
     return tuple(np.stack(same) for same in zip(*found, strict=True))
 
 
 def _largest_and_sum(part: Any, law: Law) -> tuple[float, float]:
     """What a row adds to p_star, times n: the largest, and the sum over rows."""
-    x = (part_rows(part, "X") - law[0]) @ law[1]
+    x = _whitened(part_rows(part, PART), law)
     parts = (np.einsum("ia,ia->i", x, x)**2 + x.shape[1]) / 2.0
     return float(parts.max(initial=0.0)), float(parts.sum())

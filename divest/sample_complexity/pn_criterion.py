@@ -6,9 +6,9 @@ from typing import Any, Self
 
 from sklearn.base import BaseEstimator
 
-from divest._parts import Parts, in_parts
+from divest._parts import Parts
 from divest._results import diagnostics_frame, warn_if_doubtful
-from divest._validation import check_option, check_rows, check_sample
+from divest._validation import check_option, check_rows, check_sample, in_parts
 from divest.sample_complexity._general import general_result
 from divest.sample_complexity._pn_fit import RISKS, check_decision, criterion, weighted_sample
 from divest.sample_complexity._pn_result import PNResult
