@@ -25,12 +25,13 @@ class Sizes:
 
     rows: int = 20  # of a sample
     replications: int = 10_000
+    cells: int = 3_000  # with two replications each
     summarised: int = 100_000  # rows of the table, in 20 groups
     rounds: int = 5
     budget: float = 30.0  # seconds for one race
 
 
-QUICK = Sizes(replications=1_000, summarised=20_000, rounds=3, budget=3.0)
+QUICK = Sizes(replications=1_000, cells=300, summarised=20_000, rounds=3, budget=3.0)
 
 
 def normal(rng, n):
@@ -70,6 +71,20 @@ def overhead(sizes: Sizes) -> list[dict]:
     return found
 
 
+def small_cells(sizes: Sizes) -> list[dict]:
+    """A study of many cells with two replications each against 1 ms for each of these."""
+    many = Study(normal, {"mean": np.mean}, {"n": range(1, sizes.cells + 1)}, truth=0,
+                 n_replications=2)
+    with TemporaryDirectory() as folder:
+        files = (Path(folder) / f"{i}.sqlite" for i in range(10_000))
+        times = race({"divest": many.run, "divest with a store": lambda: many.run(
+            store=next(files))}, sizes.rounds, sizes.budget)
+    allowed = "1 ms each"
+    times[allowed] = ALLOWED * 2 * sizes.cells
+    return [{"benchmark": f"{sizes.cells} cells", **ratio(times, name, allowed), "target": 1.0}
+            for name in ("divest", "divest with a store")]
+
+
 def summary(sizes: Sizes) -> list[dict]:
     """The summary of a table with all its columns filled, against one second."""
     results = Study(_interval, {"mean": dict.copy}, {"n": list(range(2, 22))}, truth=0,
@@ -90,4 +105,4 @@ def _interval(rng, n):
 def run(sizes: Sizes) -> pd.DataFrame:
     """All of them as one table."""
     study(sizes.rows, 10).run()  # imports before the clock runs
-    return table((overhead, summary), sizes)
+    return table((overhead, small_cells, summary), sizes)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 
 def resampling_pvalue(observed: float, null: np.ndarray) -> float:
@@ -123,21 +123,32 @@ class _OneThreadEach:
     Small matrix products and mixture fits by the hundred are several times slower when each is
     spread over all cores. The limit is lifted when the last of the open blocks is left. Libraries
     that were loaded since are limited as well when another block is opened.
+
+    OpenMP counts threads for each thread that calls it: the block limits only its own thread, and
+    workers must open one for themselves.
     """
 
     def __init__(self) -> None:
-        self._lock, self._open = Lock(), 0
+        self._lock, self._open, self._modules = Lock(), 0, 0
         self._limits: list[Any] = []
-        self._modules = 0
+        self._own = local()  # what each thread has limited for itself
 
     def __enter__(self) -> None:
         with self._lock:
-            if not self._open or self._modules != len(sys.modules):
+            new = self._modules != len(sys.modules)
+            if new:  # to look for libraries takes milliseconds
                 self._modules = len(sys.modules)
-                self._limits.append(threadpool_limits(1))
+                found = ThreadpoolController()
+                self._blas = found.select(user_api="blas")
+                self._openmp = found.select(user_api="openmp")
+            if new or not self._open:
+                self._limits.append(self._blas.limit(limits=1))
             self._open += 1
+            limit = self._openmp.limit(limits=1)
+        self._own.__dict__.setdefault("limits", []).append(limit)
 
     def __exit__(self, *_: Any) -> None:
+        self._own.limits.pop().restore_original_limits()
         with self._lock:
             self._open -= 1
             while not self._open and self._limits:

@@ -43,6 +43,9 @@ import os, time
 def draw(rng, n, shift=0.0):
     time.sleep(float(os.environ.get("STUDY_PARTS_PAUSE", 0)))
     return rng.normal(shift, 1, n)
+def late(x):
+    import study_sibling
+    return study_sibling.first(x)
 def mean(x, factor=1.0):
     return {"estimate": factor * x.mean(), "standard_error": x.std(ddof=1) / len(x) ** 0.5}
 def lost(x):
@@ -83,7 +86,8 @@ def folder(tmp_path, monkeypatch):
     Path("study_parts.py").write_text(PARTS)
     Path("mean.toml").write_text(MEAN)
     yield tmp_path
-    sys.modules.pop("study_parts", None)
+    for name in ("study_parts", "study_sibling"):
+        sys.modules.pop(name, None)
 
 
 def run(capsys, *words):
@@ -189,6 +193,32 @@ def test_progress_goes_to_standard_error(capsys, folder):
     assert status == 0
     assert "60/60" in err
     assert out.count("\n") == 5  # the table, of four rows
+
+
+LATE = MEAN + '[methods.late]\nfunction = "study_parts:late"\n'
+SIBLING = "def first(x):\n    return x[0]\n"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_functions_may_import_from_the_current_folder_while_they_run(capsys, folder, jobs):
+    Path("study_sibling.py").write_text(SIBLING)
+    Path("mean.toml").write_text(LATE)
+    before = list(sys.path)
+    assert run(capsys, "mean.toml", "--jobs", jobs, "--output", "all.csv")[0] == 0
+    assert rows("all.csv")["error"].isna().all()
+    assert sys.path == before
+
+
+@pytest.mark.slow
+def test_functions_may_import_from_the_current_folder_in_processes(folder):
+    Path("study_sibling.py").write_text(SIBLING)
+    Path("mean.toml").write_text(LATE)
+    code = ("import sys; from joblib import parallel_config; from divest.cli import main\n"
+            "with parallel_config(backend='loky'):\n"
+            "    sys.exit(main(['study', 'mean.toml', '--jobs', '2', '--output', 'all.csv']))")
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
+    subprocess.run([sys.executable, "-c", code], env=env, check=True)
+    assert rows("all.csv")["error"].isna().all()
 
 
 def test_failures_are_said_in_one_line(capsys, folder):

@@ -1,6 +1,8 @@
 """The one p-value, seeds, permutations within blocks, and running tasks in parallel."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import chisquare
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from divest import _resampling
 from divest._resampling import (
@@ -170,17 +172,25 @@ def test_one_thread_each_is_lifted_by_the_last_to_leave():
 
 def test_one_thread_each_holds_for_libraries_that_are_loaded_inside(monkeypatch):
     """Chunks in threads overlap, so that the first block may stay open throughout."""
-    made = []
+    looked, made = [], []
+
+    class Controller:
+        def __init__(self):
+            looked.append(self)
+
+        def select(self, user_api):
+            return SimpleNamespace(limit=lambda limits: Limits(user_api))
 
     class Limits:
-        def __init__(self, n):
-            made.append(self)
+        def __init__(self, user_api):
             self.lifted = False
+            if user_api == "blas":
+                made.append(self)
 
         def restore_original_limits(self):
             self.lifted = True
 
-    monkeypatch.setattr(_resampling, "threadpool_limits", Limits)
+    monkeypatch.setattr(_resampling, "ThreadpoolController", Controller)
     limited = _resampling._OneThreadEach()
     with limited:
         with limited:
@@ -190,3 +200,28 @@ def test_one_thread_each_holds_for_libraries_that_are_loaded_inside(monkeypatch)
             assert len(made) == 2
         assert not any(limits.lifted for limits in made)
     assert all(limits.lifted for limits in made)
+    with limited:
+        assert len(made) == 3
+    assert len(looked) == 2  # that takes milliseconds
+
+
+def openmp_threads():
+    return {library["num_threads"] for library in threadpool_info()
+            if library["user_api"] == "openmp"}
+
+
+@pytest.mark.skipif(not openmp_threads(), reason="needs a library with OpenMP")
+def test_one_thread_each_limits_openmp_in_every_thread_that_opens_it():
+    """OpenMP has a limit for each thread, and new threads begin without one."""
+    def worker():
+        threadpool_limits(3, user_api="openmp")  # of this thread
+        before = openmp_threads()
+        with one_thread_each:
+            inside = openmp_threads()
+            with one_thread_each:
+                pass
+            still = openmp_threads()
+        return before, inside, still, openmp_threads()
+
+    with one_thread_each, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(worker).result() == ({3}, {1}, {1}, {3})

@@ -19,7 +19,7 @@ def imported(text: str, where: str) -> Any:
     if not module or not path:
         raise Failure(f"{where} must be MODULE:OBJECT, such as package.module:name; got {text!r}")
     try:
-        with _current_folder():
+        with current_folder():
             loaded = importlib.import_module(module)
     except BaseException as error:  # whatever the module does, SystemExit included
         if isinstance(error, KeyboardInterrupt):
@@ -33,7 +33,7 @@ def imported(text: str, where: str) -> Any:
 
 
 @contextmanager
-def _current_folder() -> Iterator[None]:
+def current_folder() -> Iterator[None]:
     """Modules in the current folder can be imported."""
     folder = os.getcwd()
     sys.path.insert(0, folder)

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from divest.cli._files import target_path, write_atomically
+from divest.cli._imports import current_folder
 from divest.cli._options import Failure, Formatter
 from divest.cli._study_file import read_study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from divest.study import StudyResults
+    from divest.study import Study, StudyResults
 
 _TABLES = (".csv", ".parquet", ".pq")
 _UNPRINTED = ("cell", "mean", "sd", "rmse_mcse", "se_ratio")  # for want of room; --summary has all
@@ -51,12 +52,25 @@ def add_study(commands: Any) -> None:
 
 
 def _study(options: argparse.Namespace) -> int:
-    from divest import TrustWarning
-
     _check(options)
     targets = _targets(options)
-    study = read_study(options.file)
-    _check_parquet(options.output, study.cells)
+    with current_folder():  # until the end: functions may import while they run
+        study = read_study(options.file)
+        _check_parquet(options.output, study.cells)
+        results, caught = _results(study, options)
+    made = {path: make(results) for path, make in targets.items()}
+    for path, content in made.items():
+        write_atomically(path, content)
+    print(_printed(results.summary()))
+    for message in dict.fromkeys(caught):
+        print(f"divest: warning: {message}", file=sys.stderr)
+    return 0
+
+
+def _results(study: Study, options: argparse.Namespace) -> tuple[StudyResults, list[str]]:
+    """Run the study; its results, and its warnings, each on one line."""
+    from divest import TrustWarning
+
     with warnings.catch_warnings(record=True) as caught, _cluster(options.scheduler) as client:
         warnings.simplefilter("default", TrustWarning)
         try:
@@ -65,13 +79,7 @@ def _study(options: argparse.Namespace) -> int:
         except KeyboardInterrupt as stop:
             message = str(stop) or "interrupted"
             raise KeyboardInterrupt(message + _advice(options)) from None
-    made = {path: make(results) for path, make in targets.items()}
-    for path, content in made.items():
-        write_atomically(path, content)
-    print(_printed(results.summary()))
-    for message in dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught):
-        print(f"divest: warning: {message}", file=sys.stderr)
-    return 0
+    return results, [" ".join(str(warning.message).split()) for warning in caught]
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -107,7 +107,8 @@ class Draws:
                          f"the last: {failure or 'its statistic is not finite'}") from failure
 
     def _statistics(self, X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        points = self.estimate.points(X, rng)
+        with one_thread_each:  # in its worker, too
+            points = self.estimate.points(X, rng)
         pairs = (SteinPairs(points, kernel) for kernel in self.grid.at_median(points.median()))
         return values_of([pair.sums() for pair in pairs], self.statistic)
 

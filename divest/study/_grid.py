@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import isnan
 from typing import Any
@@ -25,12 +27,12 @@ class Cell:
 
     settings: dict[str, Any]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The first digits of the hash of the settings."""
         return cell_name(self.settings)
 
-    @property
+    @cached_property
     def json(self) -> str:
         """The settings as canonical JSON."""
         return canonical(self.settings)
@@ -39,7 +41,7 @@ class Cell:
         return ", ".join(f"{key}={value!r}" for key, value in self.settings.items())
 
 
-def check_grid(grid: Any) -> list[Cell]:
+def check_grid(grid: Any, simulate: Callable[..., Any]) -> list[Cell]:
     """The cells of a dict of lists (all combinations), or of a DataFrame (its rows)."""
     if isinstance(grid, pd.DataFrame):
         _refuse_repeated_columns(list(grid.columns))
@@ -51,7 +53,7 @@ def check_grid(grid: Any) -> list[Cell]:
     else:
         raise TypeError("grid must be a dict of lists or a DataFrame, got "
                         f"{type(grid).__name__}.")
-    _check_names(list(columns))
+    _check_names(list(columns), _first_argument(simulate))
     if not rows:
         raise ValueError("grid holds no combination of settings: it is empty, or a list of it.")
     rows = [{name: _setting(name, value) for name, value in row.items()} for row in rows]
@@ -80,7 +82,16 @@ def _values(name: Any, values: Any) -> list[Any]:
     return list(values)
 
 
-def _check_names(names: list[Any]) -> None:
+def _first_argument(simulate: Callable[..., Any]) -> str | None:
+    """The name under which a simulator gets its Generator, where it has one."""
+    try:
+        first = next(iter(inspect.signature(simulate).parameters.values()), None)
+    except (TypeError, ValueError):  # a function without a signature
+        return None
+    return first.name if first is not None and first.kind is first.POSITIONAL_OR_KEYWORD else None
+
+
+def _check_names(names: list[Any], taken: str | None) -> None:
     """Names must be identifiers, and no columns of the results."""
     for name in names:
         if not isinstance(name, str) or not name.isidentifier():
@@ -89,6 +100,9 @@ def _check_names(names: list[Any]) -> None:
         if name in _RESERVED:
             raise ValueError(f"grid may not have a setting named {name!r}: the results have a "
                              "column of that name. Choose another name.")
+        if name == taken:
+            raise ValueError(f"grid may not have a setting named {name!r}: that is the first "
+                             "argument of simulate, the Generator. Choose another name.")
 
 
 def _setting(name: str, value: Any) -> Any:

@@ -19,6 +19,7 @@ from divest.study._rows import Row
 from divest.study._seeds import data_rng, method_seeds
 
 Todo = Sequence[tuple[int, tuple[str, ...]]]  # replications, with the methods wanted in each
+Parts = list[tuple[Cell, Todo]]
 
 
 @dataclass(frozen=True)
@@ -32,42 +33,50 @@ class Job:
     home: int
 
 
-def run_chunk(job: Job, cell: Cell, todo: Todo) -> tuple[str, int, list[Row], float]:
-    """Some replications of a cell: its name, their number, their rows, and the seconds it took.
+def run_chunk(job: Job, parts: Parts, most: float) -> tuple[list[Row], int, float, Parts]:
+    """Some replications of some cells: their rows and number, the seconds it took, and what is
+    left of the parts after `most` seconds; one is always done.
 
     Libraries work in one thread each: sums would else depend on the number of threads.
     """
     start = perf_counter()
     with one_thread_each:
         if os.getpid() == job.home:  # where the study has silenced the warnings of all threads
-            rows = _rows(job, cell, todo)
+            rows, count, left = _rows(job, parts, start + most)
         else:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", TrustWarning)
-                rows = _rows(job, cell, todo)
-    return cell.name, len(todo), rows, perf_counter() - start
+                rows, count, left = _rows(job, parts, start + most)
+    return rows, count, perf_counter() - start, left
 
 
-def _rows(job: Job, cell: Cell, todo: Todo) -> list[Row]:
-    name, json = cell.name, cell.json
-    return [row for replication, wanted in todo
-            for row in _replication(job, cell.settings, name, json, replication, wanted)]
+def _rows(job: Job, parts: Parts, end: float) -> tuple[list[Row], int, Parts]:
+    """Rows and number of the replications until the end, and what is left."""
+    rows: list[Row] = []
+    count = 0
+    for i, (cell, todo) in enumerate(parts):
+        for j, (replication, wanted) in enumerate(todo):
+            if count and perf_counter() > end:
+                return rows, count, [(cell, todo[j:]), *parts[i + 1:]]
+            rows += _replication(job, cell, replication, wanted)
+            count += 1
+    return rows, count, []
 
 
-def _replication(job: Job, settings: dict[str, Any], cell: str, json: str, replication: int,
-                 wanted: tuple[str, ...]) -> list[Row]:
+def _replication(job: Job, cell: Cell, replication: int, wanted: tuple[str, ...]) -> list[Row]:
     """All methods on the same data."""
     try:
-        data = job.simulate(data_rng(job.seed, json, replication), **settings)
+        data = job.simulate(data_rng(job.seed, cell.json, replication), **cell.settings)
         samples = data if isinstance(data, tuple) else (data,)
     except (Exception, SystemExit) as error:
-        return [Row(cell, replication, name, error=error_text(error)) for name in wanted]
+        return [Row(cell.name, replication, name, error=error_text(error)) for name in wanted]
     rows = []
     for name in wanted:
         method = job.methods[name]
-        seeds = (method_seeds(job.seed, json, replication, name, len(method.seeded))
+        seeds = (method_seeds(job.seed, cell.json, replication, name, len(method.seeded))
                  if method.seeded else [])
-        rows.append(_row(method, samples, seeds, job.confidence_level, (cell, replication, name)))
+        rows.append(_row(method, samples, seeds, job.confidence_level,
+                         (cell.name, replication, name)))
     return rows
 
 

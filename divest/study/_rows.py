@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -36,15 +37,15 @@ NUMBERS = ("estimate", "standard_error", "low", "high", "statistic", "pvalue")
 FRAME_COLUMNS = ("cell", "replication", "method", "truth", *Row._fields[3:])
 _TYPES = {**dict.fromkeys((*NUMBERS, "seconds"), float), "trusted": bool, "replication": np.int64}
 
+BLOCK = 10_000  # rows that are tuples at a time
+
 Truths = Mapping[str, Mapping[str, float]]  # by cell, then by method
 
 
 def rows_frame(rows: Iterable[Sequence[Any]], cells: Sequence[Cell], names: Sequence[str],
                truths: Truths) -> pd.DataFrame:
     """One tidy table, sorted by cell (as `cells` is), replication and method."""
-    columns = list(zip(*rows, strict=True)) or [() for _ in Row._fields]
-    raw = pd.DataFrame({name: np.array(column, dtype=_TYPES.get(name, object))
-                        for name, column in zip(Row._fields, columns, strict=True)})
+    raw = pd.DataFrame(_columns(rows))
     place = {cell.name: i for i, cell in enumerate(cells)}
     code = raw["cell"].map(place).to_numpy(dtype=np.int64)
     methods, method_code = np.unique(raw["method"].to_numpy(dtype=str), return_inverse=True)
@@ -59,6 +60,20 @@ def rows_frame(rows: Iterable[Sequence[Any]], cells: Sequence[Cell], names: Sequ
     table = table.iloc[order].reset_index(drop=True)
     text = ("cell", "method", "failed_diagnostics", "error")
     return table.astype(dict.fromkeys(text, pd.Series(["a"]).dtype))
+
+
+def _columns(rows: Iterable[Sequence[Any]]) -> dict[str, np.ndarray]:
+    """The fields as arrays, made in blocks, as rows take several times the room of arrays."""
+    rows, texts = iter(rows), dict[Any, Any]()
+    blocks: list[list[np.ndarray]] = [[np.empty(0, _TYPES.get(name, object))]
+                                      for name in Row._fields]
+    while block := list(islice(rows, BLOCK)):
+        for parts, column in zip(blocks, zip(*block, strict=True), strict=True):
+            dtype = parts[0].dtype
+            if dtype.hasobject:  # equal texts are one object
+                column = tuple(texts.setdefault(text, text) for text in column)
+            parts.append(np.array(column, dtype=dtype))
+    return {name: np.concatenate(blocks.pop(0)) for name in Row._fields}
 
 
 def _setting(values: list[Any], code: np.ndarray) -> pd.Series:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from divest._results import TrustWarning
 from divest.study._grid import Cell
 from divest.study._interrupt import gentle_interrupts
-from divest.study._replicate import Job, Todo, run_chunk
+from divest.study._replicate import Job, Parts, Todo, run_chunk
 from divest.study._store import Store
 
 TARGET = 0.5  # seconds of a chunk
-GROWTH = 8  # a chunk is at most so many times as large as the last one of its cell
+GROWTH = 8  # a chunk is at most so many times as large as the last one
+OVERTIME = 2  # a chunk stops after so many times its target, and leaves the rest
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Runner:
     store: Store
     engine: Callable[..., Iterator[Any]]
     progress: bool
-    _pace: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _pace: tuple[int, float] = (0, 0.0)  # replications and seconds of the last chunk
 
     def complete(self, counts: dict[str, int]) -> bool:
         """All methods for the first replications of each cell, as many as `counts` says.
@@ -40,16 +41,15 @@ class Runner:
         done = self.store.keys()
         missing = [(cell, self._missing(cell.name, counts[cell.name], done))
                    for cell in self.cells]
+        del done
         total = sum(len(todo) for _, todo in missing)
         if not total:
             return False
         with _bar(total, self.progress) as advance, gentle_interrupts() as stop, _quiet():
             kept = 0
             try:
-                with closing(self._results(self._chunks(missing, stop))) as results:
-                    for cell, count, rows, seconds in results:
-                        self.store.write(rows)
-                        self._pace[cell] = count, seconds
+                with closing(self._written(missing, stop)) as written:
+                    for count in written:
                         kept += count
                         advance(count)
             except KeyboardInterrupt:
@@ -58,23 +58,50 @@ class Runner:
                 raise KeyboardInterrupt(self.how_to_go_on(kept, total))
             return stop()
 
+    def _written(self, missing: Parts, stop: Callable[[], bool]) -> Generator[int]:
+        """Run and write chunk after chunk until nothing is left; the replications of each."""
+        while missing and not stop():
+            left: Parts = []
+            with closing(self._results(self._chunks(missing, stop))) as results:
+                for rows, count, seconds, rest in results:
+                    self.store.write(rows)
+                    self._pace = count, seconds
+                    left += rest
+                    yield count
+            missing = left
+
     def _missing(self, cell: str, count: int, done: set[Any]) -> Todo:
         """Replications of a cell that lack a method, with the methods they lack."""
         names = tuple(self.job.methods)
         lacking = ((r, tuple(n for n in names if (cell, r, n) not in done)) for r in range(count))
-        return [(r, wanted) for r, wanted in lacking if wanted]
+        return [(r, names if wanted == names else wanted) for r, wanted in lacking if wanted]
 
-    def _chunks(self, missing: list[tuple[Cell, Todo]],
-                stop: Callable[[], bool]) -> Iterator[tuple[Any, ...]]:
-        """Arguments of `run_chunk`, of a size that takes about half a second."""
+    def _chunks(self, missing: Parts, stop: Callable[[], bool]) -> Iterator[tuple[Any, ...]]:
+        """Arguments of `run_chunk`, of a size that takes about half a second.
+
+        A chunk may hold replications of several cells, of which there may be thousands. What the
+        next cell costs is not known: a chunk that takes too long hands back what it has not done.
+        """
+        parts: Parts = []
+        room = self._room()
         for cell, todo in missing:
             start = 0
-            while start < len(todo) and not stop():
-                count, seconds = self._pace.get(cell.name, (0, 0.0))
-                size = min(GROWTH * count, int(TARGET * count / max(seconds, 1e-9)))
-                part = todo[start:start + max(size, 1)]
-                yield self.job, cell, part
-                start += len(part)
+            while start < len(todo):
+                part = todo[start:start + room]
+                parts.append((cell, part))
+                start, room = start + len(part), room - len(part)
+                if not room:
+                    if stop():
+                        return
+                    yield self.job, parts, OVERTIME * TARGET
+                    parts, room = [], self._room()
+        if parts and not stop():
+            yield self.job, parts, OVERTIME * TARGET
+
+    def _room(self) -> int:
+        """Replications of the next chunk, as fast as those of the last one."""
+        count, seconds = self._pace
+        return max(min(GROWTH * count, int(TARGET * count / max(seconds, 1e-9))), 1)
 
     def _results(self, chunks: Iterator[tuple[Any, ...]]) -> Generator[Any]:
         """Chunks catch what methods raise: an error here is one of the workers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from divest.study._lock import Lock
 from divest.study._rows import NUMBERS, Row, Truths
 
 FORMAT = 1
+PATIENCE = 2.0  # seconds to wait for readers, at the end of a run
 _MAGIC = 0x64697673  # "divs", the application id in the header of the file
 _NAMES = ", ".join(Row._fields)
 _MARKS = ", ".join("?" * len(Row._fields))
@@ -46,8 +48,11 @@ class Store(Protocol):
     def write(self, rows: Iterable[Row]) -> None:
         """Add rows; all of them, or none."""
 
-    def rows(self) -> list[Any]:
+    def rows(self) -> Iterable[Any]:
         """All rows."""
+
+    def versions(self) -> list[str]:
+        """The versions of divest that ran it."""
 
 
 class MemoryStore:
@@ -68,6 +73,10 @@ class MemoryStore:
         """All rows."""
         return self._rows
 
+    def versions(self) -> list[str]:
+        """None but this one."""
+        return []
+
 
 class FileStore:
     """Rows in a file; one transaction for each call of `write`."""
@@ -81,10 +90,10 @@ class FileStore:
         with explained(self.path):
             return set(self._ask.execute("SELECT cell, replication, method FROM results"))
 
-    def rows(self) -> list[tuple[Any, ...]]:
-        """All rows; SQLite has no NaN, and gives None for it."""
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """All rows, as they are asked for; SQLite has no NaN, and gives None for it."""
         with explained(self.path):
-            return list(self._ask.execute(f"SELECT {_NAMES} FROM results"))
+            yield from self._ask.execute(f"SELECT {_NAMES} FROM results")
 
     def write(self, rows: Iterable[Row]) -> None:
         """Add rows; those of a killed run that are there already stay."""
@@ -103,13 +112,18 @@ class FileStore:
         old = self.definition()
         check_same(old, definition)
         methods = {**old.get("methods", {}), **definition["methods"]}
-        text = json.dumps({**definition, "methods": methods}, indent=1)
+        versions = list(dict.fromkeys([*old.get("versions", []), *definition["versions"]]))
+        text = json.dumps({**definition, "methods": methods, "versions": versions}, indent=1)
         known = self.truths()
         rows = [(cell.name, cell.json, json.dumps({**known.get(cell.name, {}),
                                                    **truths[cell.name]})) for cell in cells]
         with self._transaction():
             self._ask.execute("INSERT OR REPLACE INTO definition VALUES (0, ?)", [text])
             self._ask.executemany("INSERT OR REPLACE INTO cells VALUES (?, ?, ?)", rows)
+
+    def versions(self) -> list[str]:
+        """The versions of divest that ran it; the first ones did not name themselves."""
+        return self.definition().get("versions", [])
 
     def cells(self) -> list[Cell]:
         """All cells that were ever asked for."""
@@ -159,8 +173,10 @@ def open_store(path: Any, definition: Mapping[str, Any], cells: Iterable[Cell],
             store.define(definition, cells, truths)
             yield store
         finally:
-            _try(connection, "PRAGMA journal_mode = DELETE")  # one file again
-            lock.release(connection)
+            try:
+                _make_one_file(connection)
+            finally:
+                lock.release(connection)
 
 
 @contextmanager
@@ -188,10 +204,19 @@ def _connection(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _try(connection: sqlite3.Connection, statement: str) -> None:
+def _try(connection: sqlite3.Connection, statement: str) -> bool:
     """Run a statement that may be refused while others read."""
     with suppress(sqlite3.OperationalError):
         connection.execute(statement)
+        return True
+    return False
+
+
+def _make_one_file(connection: sqlite3.Connection) -> None:
+    """Without the two files of the log, which SQLite keeps for as long as somebody reads."""
+    end = time.monotonic() + PATIENCE
+    while not _try(connection, "PRAGMA journal_mode = DELETE") and time.monotonic() < end:
+        time.sleep(0.02)
 
 
 def _check_file(path: Path, new: bool) -> None:

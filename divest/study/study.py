@@ -11,7 +11,7 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-from divest._results import Diagnostic, _levels_to_caller, warn_if_doubtful
+from divest._results import Diagnostic, TrustWarning, _levels_to_caller, warn_if_doubtful
 from divest._validation import check_integer, check_number, check_option
 from divest.datasets import SIMULATORS
 from divest.study._adaptive import LIMIT, check_until, next_count, short_of
@@ -49,10 +49,12 @@ class Study:
         ``result_``, ``estimate_`` or ``pvalue_`` of a fitted estimator, as a number, or as a
         mapping with the keys estimate, standard_error, low, high, statistic, pvalue, trusted and
         failed_diagnostics. A standard error without an interval gets the normal one. A parameter
-        ``random_state`` left at None gets a number of its own in each replication.
+        ``random_state`` left at None gets a number of its own in each replication, and one named
+        ``rng`` a Generator.
     grid : dict of lists or DataFrame
         Settings: all combinations of the lists, or the rows of the frame. Values are str, int,
-        float, bool or None.
+        float, bool or None. A name may be neither that of a column of the results nor that of the
+        first argument of `simulate`.
     truth : float, callable, str or dict, optional
         What is estimated: a number, ``truth(**settings)``, the name of a setting, the name of a
         divergence that the simulator of `divest.datasets` knows, or a dict of these by method.
@@ -80,8 +82,10 @@ class Study:
 
     Notes
     -----
-    Each method gets its own copy of the data. Methods must draw random numbers from
-    ``random_state`` only, never from numpy's global state.
+    Each method gets its own copy of the data. Methods must draw random numbers from their own
+    parameter ``random_state`` or ``rng`` only. Those that draw from numpy's global state, or from
+    a parameter of another name or inside another argument, are not seeded: their numbers change
+    from run to run.
 
     References
     ----------
@@ -111,7 +115,7 @@ class Study:
                             f"simulator of divest.datasets, got {simulate!r}.")
         self.simulate, self.truth, self.name = simulate, truth, name
         self.methods = check_methods(methods)
-        self._cells = check_grid(grid)
+        self._cells = check_grid(grid, simulate)
         self._settings = list(self._cells[0].settings)
         check_truth(truth, simulate, self._settings, list(self.methods))
         self.n_replications = check_integer("n_replications", n_replications, 1)
@@ -182,7 +186,8 @@ class Study:
         Warns
         -----
         TrustWarning
-            When a method fails in every replication of a cell.
+            When a method fails in every replication of a cell, and when the store holds
+            replications of another version of divest.
         ConvergenceWarning
             When `max_replications` does not suffice for `until`.
         """
@@ -193,6 +198,7 @@ class Study:
         engine = (partial(run_joblib, n_jobs=n_jobs) if client is None
                   else partial(run_dask, client=client))
         with self._open(store, truths) as rows:
+            _warn_of_versions(store, rows.versions())
             job = Job(self.simulate, self.methods, self.seed, self.confidence_level, os.getpid())
             runner = Runner(job, self._cells, rows, engine, progress)
             counts = {cell.name: self.n_replications for cell in self._cells}
@@ -234,10 +240,9 @@ class Study:
         """
         with read_store(store) as file:
             definition, cells, truths = file.definition(), file.cells(), file.truths()
-            rows = file.rows()
-        names = list(dict.fromkeys([*definition["settings"],
-                                    *(key for cell in cells for key in cell.settings)]))
-        frame = rows_frame(rows, sort_cells(cells, names), names, truths)
+            names = list(dict.fromkeys([*definition["settings"],
+                                        *(key for cell in cells for key in cell.settings)]))
+            frame = rows_frame(file.rows(), sort_cells(cells, names), names, truths)
         return StudyResults(frame, tuple(names), definition["level"],
                             definition["confidence_level"], definition["name"])
 
@@ -252,23 +257,37 @@ class Study:
 
     def _open(self, store: Any, truths: Any) -> AbstractContextManager[Any]:
         """The place for the rows; a file is checked against this study."""
+        from divest import __version__
+
         if store is None:
             return nullcontext(MemoryStore())
         definition = define(self.seed, self.confidence_level, self.simulate, self.methods)
-        definition |= {"settings": self._settings, "level": self.level, "name": self.name}
+        definition |= {"settings": self._settings, "level": self.level, "name": self.name,
+                       "versions": [__version__]}
         return open_store(store, definition, self._cells, truths)
 
     def _results(self, store: FileStore | MemoryStore, counts: dict[str, int],
                  truths: Any) -> StudyResults:
         """The rows that belong to this study."""
-        rows = [row for row in store.rows()
-                if row[2] in self.methods and row[1] < counts.get(row[0], 0)]
+        rows = (row for row in store.rows()
+                if row[2] in self.methods and row[1] < counts.get(row[0], 0))
         frame = rows_frame(rows, self._sorted(), self._settings, truths)
         return StudyResults(frame, tuple(self._settings), self.level,
                             self.confidence_level, self.name)
 
     def _sorted(self) -> list[Cell]:
         return sort_cells(self._cells, self._settings)
+
+
+def _warn_of_versions(store: Any, versions: list[str]) -> None:
+    """Say which other versions of divest, that may have given other numbers, filled the store."""
+    from divest import __version__
+
+    if others := ", ".join(version for version in versions if version != __version__):
+        warnings.warn(f"the store {store} holds replications of divest {others}, and this is "
+                      f"divest {__version__}, which may give other numbers. Use another file to "
+                      "have all replications from one version.", TrustWarning,
+                      stacklevel=_levels_to_caller())
 
 
 def _warn(summary: Any, short: Any, results: StudyResults) -> None:

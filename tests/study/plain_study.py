@@ -1,13 +1,19 @@
-"""A small study that other processes can import."""
+"""A small study that other processes can import, and how to start one."""
 
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
+from pandas.testing import assert_frame_equal
 from scipy.special import ndtr
 
+import divest
 from divest.study import Study
 
+MAIN = "import sys, plain_study; plain_study.main(*sys.argv[1:])"
 PAUSE = float(os.environ.get("STUDY_PAUSE", 0))  # seconds, to be killed in
 
 
@@ -50,3 +56,32 @@ def main(store, n_replications):
     """What a process does that is to be killed."""
     print("ready", flush=True)
     study(n_replications=int(n_replications)).run(store=store)
+
+
+# ------------------------------------------------------------ on the other side
+def without_time(results):
+    return results.frame.drop(columns="seconds")
+
+
+def assert_same(one, two):
+    assert_frame_equal(without_time(one), without_time(two), check_exact=True)
+
+
+def start(store, pause, n_replications=1000):
+    """The study in its own process, ready to begin."""
+    folders = [str(Path(divest.__file__).parents[1]), str(Path(__file__).parent)]
+    env = os.environ | {"STUDY_PAUSE": str(pause), "OPENBLAS_NUM_THREADS": "1",
+                        "PYTHONPATH": os.pathsep.join(folders)}
+    command = [sys.executable, "-c", MAIN, store, str(n_replications)]
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True)
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def rows_in(store):
+    """What the store holds; nothing where it was killed while it was made."""
+    try:
+        return Study.load(store).frame
+    except (FileNotFoundError, ValueError, OSError):
+        return None

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 from plain_study import METHODS, fragile, jittered, mean, normal, study
-from scipy.stats import ttest_1samp
+from scipy.stats import permutation_test, ttest_1samp
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
@@ -22,6 +22,7 @@ from divest import (
 )
 from divest._results import Diagnostic
 from divest.study import Study, _seeds
+from divest.study._methods import check_methods
 
 quiet = pytest.mark.filterwarnings("ignore:study:divest.TrustWarning")
 
@@ -104,6 +105,69 @@ def test_estimators_are_cloned_and_seeded():
                        one.run().frame.drop(columns="seconds"), check_exact=True)
     assert test.random_state is None
     assert not hasattr(test, "pvalue_")
+
+
+def drawn(x, rng=None):
+    return np.nan if rng is None else rng.normal()
+
+
+class Drawn(BaseEstimator):
+    """An estimator with two parameters to draw from."""
+
+    def __init__(self, rng=None, random_state=None):
+        self.rng, self.random_state = rng, random_state
+
+    def fit(self, X):
+        self.estimate_ = self.rng.normal()
+        self.standard_error_ = float(self.random_state)
+        return self
+
+
+def test_parameters_named_rng_get_a_generator():
+    methods = {"a": drawn, "b": drawn, "e": Drawn(), "fixed": functools.partial(
+        drawn, rng=np.random.RandomState(0)), "scipy": permuted}
+    one = Study(normal, methods, {"n": [5]}, n_replications=4)
+    frame = one.run().frame
+    assert_frame_equal(one.run(n_jobs=1).frame.query("method != 'fixed'").drop(columns="seconds"),
+                       frame.query("method != 'fixed'").drop(columns="seconds"), check_exact=True)
+    wide = frame.pivot(index="replication", columns="method", values="estimate")
+    assert wide[["a", "b", "e"]].stack().nunique() == 12
+    assert frame["standard_error"].nunique() == 4
+    assert (frame["error"] == "").all()
+
+
+def permuted(x, rng=None):
+    """The p-value of a sign test that scipy draws."""
+    test = permutation_test((x, x - 1), lambda a, b: np.mean(a) - np.mean(b), n_resamples=19,
+                            permutation_type="samples", random_state=rng)
+    return {"estimate": test.null_distribution.mean(), "pvalue": test.pvalue}
+
+
+@pytest.mark.parametrize(("function", "seeded"), [
+    (permutation_test, ("rng", "random_state")), (drawn, ("rng",)), (jittered, ("random_state",)),
+    (functools.partial(permutation_test, random_state=1), ()), (mean, ()),
+    (functools.partial(drawn, rng=1), ()), (max, ()),
+])
+def test_which_parameters_of_functions_are_seeded(function, seeded):
+    """One of them, and none where the user has set one; scipy's functions may have both."""
+    found = check_methods({"m": function})["m"].seeded
+    assert found in [(name,) for name in seeded] or (found, seeded) == ((), ())
+
+
+@pytest.mark.filterwarnings("ignore:study:divest.TrustWarning")
+def test_functions_of_scipy_that_draw_can_be_repeated():
+    method = functools.partial(permutation_test, statistic=np.mean, n_resamples=19,
+                               permutation_type="samples")
+    one = Study(_pair, {"p": method}, {"n": [30]}, n_replications=8)
+    frame = one.run().frame
+    assert (frame["error"] == "").all()
+    assert frame["pvalue"].nunique() > 1
+    assert (one.run().frame["pvalue"] == frame["pvalue"]).all()
+
+
+def _pair(rng, n):
+    """Samples as one argument."""
+    return ((rng.normal(0.2, 1, n),),)
 
 
 def test_streams_differ_between_replications_cells_methods_and_seeds():
@@ -290,6 +354,9 @@ def test_truth_of_a_simulator_that_knows_it():
     ({"grid": {"a b": [5]}}, TypeError, "must be valid identifiers, got 'a b'"),
     ({"grid": {"method": [5]}}, ValueError, "may not have a setting named 'method'"),
     ({"grid": {"coverage": [5]}}, ValueError, "may not have a setting named 'coverage'"),
+    ({"grid": {"rng": [5]}}, ValueError, "may not have a setting named 'rng': that is the first "),
+    ({"simulate": lambda draw, **settings: 1.0, "grid": {"draw": [5]}}, ValueError,
+     "may not have a setting named 'draw': that is the first argument of simulate"),
     ({"truth": "d"}, ValueError, "truth = 'd' is not a setting of grid; it has n"),
     ({"truth": [1]}, TypeError, "truth must be a number"),
     ({"truth": {"mode": 1}}, ValueError, "truth names the methods 'mode'; there are 'm'"),

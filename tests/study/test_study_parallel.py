@@ -4,30 +4,22 @@ import importlib.util
 import os
 import signal
 import sys
-from threading import Timer
 
 import numpy as np
 import pandas as pd
 import pytest
 from joblib import parallel_config
-from pandas.testing import assert_frame_equal
-from plain_study import METHODS, normal, study
+from plain_study import METHODS, assert_same, normal, study
 from sklearn.dummy import DummyRegressor
 
 from divest import DivergenceTwoSampleTest, NearestNeighborDistanceDivergence
 from divest.study import Study, _engines, _run
+from divest.study._replicate import Job, run_chunk
+from divest.study._store import FileStore
 
 pytestmark = pytest.mark.filterwarnings("ignore:study:divest.TrustWarning")
 distributed = pytest.mark.skipif(importlib.util.find_spec("distributed") is None,
                                  reason="needs distributed")
-
-
-def without_time(results):
-    return results.frame.drop(columns="seconds")
-
-
-def assert_same(one, two):
-    assert_frame_equal(without_time(one), without_time(two), check_exact=True)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +36,37 @@ def test_same_table_in_threads(undisturbed, n_jobs):
 def test_same_table_in_chunks_of_any_size(undisturbed, chunk, monkeypatch):
     monkeypatch.setattr(_run, "TARGET", chunk)
     assert_same(study(n_replications=150).run(n_jobs=2), undisturbed)
+
+
+def test_thousands_of_small_cells_share_chunks(monkeypatch):
+    """A chunk costs something, in a store and on a cluster more than a replication may cost."""
+    chunks = []
+
+    def counted(job, parts, most):
+        chunks.append(len(parts))
+        return run_chunk(job, parts, most)
+
+    monkeypatch.setattr(_run, "run_chunk", counted)
+    frame = Study(normal, {"m": np.mean}, {"n": range(1, 401)}, n_replications=2).run().frame
+    assert len(frame) == 800
+    assert len(chunks) < 100  # ten where nothing else is at work
+    assert sum(chunks) >= 400
+
+
+def test_chunk_that_takes_too_long_hands_back_what_it_has_not_done():
+    one = study(n_replications=3)
+    job = Job(one.simulate, one.methods, one.seed, one.confidence_level, os.getpid())
+    names = tuple(one.methods)
+    parts = [(cell, [(r, names) for r in range(3)]) for cell in one._cells]
+    done, left = [], parts
+    for turn in range(6):
+        rows, count, seconds, left = run_chunk(job, left, 0.0)
+        assert (count, sum(len(todo) for _, todo in left)) == (1, 5 - turn)
+        assert seconds > 0
+        done += rows
+    rows, count, _, left = run_chunk(job, parts, 60.0)
+    assert (count, left) == (6, [])
+    assert [row[:4] for row in rows] == [row[:4] for row in done]
 
 
 def test_same_table_for_a_backend_that_hands_all_results_back_at_once(undisturbed, monkeypatch):
@@ -114,11 +137,18 @@ def test_same_table_on_a_cluster_that_loses_a_worker(undisturbed, client, tmp_pa
     client.run(os.environ.__setitem__, "STUDY_PAUSE", "0.01")
     before = client.run(os.getpid)
     victim = next(iter(before.values()))
-    timer = Timer(0.7, os.kill, [victim, signal.SIGKILL])
-    timer.start()
+    kept, write = [], FileStore.write
+
+    def write_and_kill(self, rows):
+        write(self, rows)
+        if not kept:  # the first rows are in
+            os.kill(victim, signal.SIGKILL)
+        kept.append(len(rows))
+
+    monkeypatch.setattr(FileStore, "write", write_and_kill)
     found = study(n_replications=150).run(client=client, store=tmp_path / "a.sqlite")
-    timer.join()
     assert_same(found, undisturbed)
+    assert kept[0] < sum(kept) / 2
     client.wait_for_workers(2, timeout=60)
     assert victim not in client.run(os.getpid).values()
 
