@@ -326,6 +326,16 @@ def test_program_finds_modules_in_the_current_folder(folder):
     assert done.stdout.startswith("109 rows of 1 column (bill_length_mm) against score.\n")
 
 
+def test_models_may_import_from_the_current_folder_while_they_run(capsys, tmp_path, monkeypatch):
+    (tmp_path / "late_gradients.py").write_text("def of_normal(X): return -(X - 44) / 30\n")
+    (tmp_path / "late_models.py").write_text(
+        "def score(X):\n    import late_gradients\n    return late_gradients.of_normal(X)\n")
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, *BILLS, "--model", "late_models:score", "--support", "-inf,inf")[0] == 0
+    for name in ("late_models", "late_gradients"):
+        sys.modules.pop(name)
+
+
 def test_help_says_what_a_model_can_be(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["gof", "--help"])

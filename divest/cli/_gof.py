@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from divest.cli._files import read_table, records, writer
+from divest.cli._imports import current_folder
 from divest.cli._models import model_of
 from divest.cli._options import FINDING, Failure, Formatter, add_shared, names_of
 
@@ -82,7 +83,7 @@ def _gof(options: argparse.Namespace) -> int:
     _check(options)
     model = model_of(options.model, options.estimate_parameters)
     table = read_table(options.data)
-    with warnings.catch_warnings(record=True) as caught:
+    with current_folder(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore", TrustWarning)  # the table says it
         report = _report(table, model, options)
     write(report)
