@@ -1,12 +1,10 @@
 """Kernel density estimates against scipy, scikit-learn, KDEpy and statsmodels, with their errors.
 
-A ratio is the processor time of `contestant` divided by that of `against`, the median over rounds
-with its quartiles: below 1, `contestant` is faster. `error` and `their_error` are the largest
-relative errors of the densities at some queries, against sums in double precision over exact
-distances; on grids relative to the largest density; of bandwidths against the best by direct
-search. Estimators are fitted before the clock runs, unless a name says "fit", and scikit-learn
-gets rows and queries already whitened. All rows are standard normal. KDEpy takes part where it is
-installed. `mb` is peak memory in MB; what compiled loops keep for themselves does not count.
+Errors are the largest relative errors of the densities at some queries, against sums in double
+precision over exact distances; on grids relative to the largest density; of bandwidths against the
+best by direct search. Estimators are fitted before the clock runs, unless a name says "fit", and
+scikit-learn gets rows and queries already whitened. All rows are standard normal; ``k`` counts
+queries. KDEpy takes part where it is installed.
 """
 
 import warnings
@@ -22,11 +20,10 @@ from sklearn.neighbors import KernelDensity as TreeDensity
 from statsmodels.nonparametric.api import KDEMultivariate, KDEUnivariate
 
 from benchmarks import _density_peers as plain
-from benchmarks._timing import loop_rows, peak_bytes, race, ratio, table
+from benchmarks._memory import peak_mb
+from benchmarks._timing import loop_rows, memory_row, race, table
 from divest import KernelDensity, TrustWarning
 from divest.density import _sums, isj_bandwidth, loo_kl_bandwidth, scott_bandwidth
-
-ABSENT = "is not installed"
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ class Task:
     """One sample and its queries, and densities at a slice of them, `part`, by contestant."""
 
     def __init__(self, n, m, d, checked, kernel="gaussian"):
-        self.labels, self.kernel = {"n": n, "d": d, "queries": m}, kernel
+        self.labels, self.kernel = {"n": n, "d": d, "k": m}, kernel
         self.X, self.Q = normal_rows(n, d), normal_rows(m, d, 1)
         mine = self.fitted()
         self.factor = mine.bandwidth_factor_
@@ -111,12 +108,11 @@ class Task:
         """Rows of the table: each rival against the contestant that does the same."""
         runs = {"fit and pdf": self.divest_fit} if "scipy fit and pdf" in rivals else {}
         runs = {"pdf": self.divest} | runs | rivals
-        times = race({name: partial(run, slice(None)) for name, run in runs.items()},
+        raced = race({name: partial(run, slice(None)) for name, run in runs.items()},
                      sizes.rounds, sizes.exact_budget)
         errors = {name: largest_error(run(self.part), self.exact) for name, run in runs.items()}
         pairs = [("fit and pdf" if "fit" in rival else "pdf", rival) for rival in rivals]
-        return [{**self.labels, **ratio(times, one, other), "error": errors[one],
-                 "their_error": errors[other], "target": targets.get(other)}
+        return [self.labels | raced.row(one, other, errors, target=targets.get(other))
                 for one, other in pairs]
 
 
@@ -132,14 +128,14 @@ def exact(sizes: Sizes) -> list[dict]:
         rivals = task.scipy()
         for rtol in tolerances:
             rivals |= task.tree(rtol)
-        found += [{"benchmark": "exact", **row} for row in task.rows(sizes, rivals, targets)]
+        found += [{"task": "exact", **row} for row in task.rows(sizes, rivals, targets)]
     return found
 
 
 def compact(sizes: Sizes) -> list[dict]:
     """A kernel of bounded support."""
     task = Task(*sizes.compact, 3, sizes.checked, "epanechnikov")
-    return [{"benchmark": "epanechnikov", **row}
+    return [{"task": "epanechnikov", **row}
             for row in task.rows(sizes, task.tree(1e-8), {})]
 
 
@@ -167,11 +163,10 @@ def _grid(sizes, n, points, d, targets):
     rows = []
     for one, rivals in (("evaluate_grid", ["KDEpy FFTKDE"]), ("fit and evaluate_grid", [
             "KDEpy fit and evaluate", "statsmodels fit, fft"][:3 - d])):
-        times = race({name: runs[name] for name in [one, *rivals] if name in runs}, sizes.rounds,
+        raced = race({name: runs[name] for name in [one, *rivals] if name in runs}, sizes.rounds,
                      0.3 * sizes.budget)
-        rows += [{"benchmark": "grid", "n": n, "d": d, "queries": points**d,
-                  **ratio(times, one, rival, ABSENT), "error": errors[one],
-                  "their_error": errors.get(rival, np.nan), "target": targets.get(rival)}
+        rows += [{"task": "grid", "n": n, "d": d, "k": points**d,
+                  **raced.row(one, rival, errors, target=targets.get(rival))}
                  for rival in rivals]
     return rows
 
@@ -220,15 +215,15 @@ def _search(sizes, n, rival, targets):
             rival: theirs}
     best = plain.likeliest_bandwidth(X)
     errors = {name: abs(run() / best - 1) for name, run in runs.items()}
-    times = race(runs, sizes.rounds, sizes.budget)
-    return [{"benchmark": "loo_kl", "n": n, "d": 2, **ratio(times, one, rival),
-             "error": errors[one], "their_error": errors[rival], "target": targets.get(one)}
+    raced = race(runs, sizes.rounds, sizes.budget)
+    return [{"task": "loo_kl", "n": n, "d": 2,
+             **raced.row(one, rival, errors, target=targets.get(one))}
             for one in ("loo_kl_bandwidth", "fit")]
 
 
 def isj(sizes: Sizes) -> list[dict]:
-    """The improved Sheather-Jones equation; `error` is the distance from the best for normal rows,
-    of least mean integrated squared error to first order, most of which is chance.
+    """The improved Sheather-Jones equation; the error, mostly chance, is against the best bandwidth
+    for normal rows: of least mean integrated squared error to first order.
     """
     found = []
     for n in sizes.isj:
@@ -239,20 +234,15 @@ def isj(sizes: Sizes) -> list[dict]:
 
             runs["KDEpy"] = partial(improved_sheather_jones, x)
         errors = {name: abs(run() / best - 1) for name, run in runs.items()}
-        times = race(runs, sizes.rounds, 0.1 * sizes.budget)
-        row = {"benchmark": "isj", "n": n, "d": 1, **ratio(times, "isj_bandwidth", "KDEpy", ABSENT),
-               "error": errors["isj_bandwidth"], "their_error": errors.get("KDEpy", np.nan)}
-        if "KDEpy" in runs:
-            row["bandwidth_ratio"] = runs["KDEpy"]() / runs["isj_bandwidth"]()
-        found.append(row)
+        raced = race(runs, sizes.rounds, 0.1 * sizes.budget)
+        found.append({"task": "isj", "n": n, "d": 1,
+                      **raced.row("isj_bandwidth", "KDEpy", errors)})
     return found
 
 
 # ---------------------------------------------------------------- loops and memory
 def loops(sizes: Sizes) -> list[dict]:
-    """Compiled loops against numpy in blocks, distances by matrix products; rows have bandwidth 1
-    and `error` is the largest difference.
-    """
+    """Compiled loops against numpy in blocks, distances by matrix products; bandwidths are 1."""
     (n, m), found = sizes.loops, []
     for d in (1, 2, 5, 20):
         h = scott_bandwidth(n, d)
@@ -267,7 +257,7 @@ def loops(sizes: Sizes) -> list[dict]:
             "gradients": {"divest": lambda points=points, Q=Q: _sums.gradients(points, Q)[1],
                           "numpy": partial(plain.gradients, Z, Q)},
         } | (_other_loops(n, m) if d == 2 else {})
-        found += loop_rows(rivals, sizes.rounds, 0.1 * sizes.budget, n=n, d=d, queries=m)
+        found += loop_rows(rivals, sizes.rounds, 0.1 * sizes.budget, n=n, d=d, k=m)
     return found
 
 
@@ -290,10 +280,9 @@ def memory(sizes: Sizes) -> list[dict]:
     found = []
     for n, m in sizes.memory:
         mine, Q = KernelDensity(bandwidth="scott").fit(normal_rows(n, 5)), normal_rows(m, 5, 1)
-        peak = peak_bytes(partial(mine.score_samples, Q))[1]
-        found.append({"benchmark": "memory", "n": n, "d": 5, "queries": m,
-                      "contestant": "score_samples", "against": "n by m doubles",
-                      "ratio": peak / (8 * n * m), "mb": peak / 1e6, "bytes_per_query": peak / m})
+        peak = peak_mb(partial(mine.score_samples, Q))[1]
+        found.append({"task": "memory", "n": n, "d": 5, "k": m,
+                      **memory_row("score_samples", "n by m doubles", peak, 8e-6 * n * m)})
     return found
 
 

@@ -1,13 +1,11 @@
 """Tables and counts against a plain loop over the columns and the G test, values only.
 
-A ratio is the processor time of `contestant` divided by that of `against`, the median over rounds
-with its quartiles: below 1, `contestant` is faster. "pandas loop" cuts each column at the quantiles
-of the reference and gives a stability index without smoothing, no test and no error; drift_table
-gives the index with its standard error, a test and adjusted p-values. One column in five holds
-labels. `seconds` and `mb` are the processor time and the peak memory of `contestant`, inputs not
-counted. On counts, f_divergence gives an interval, diagnostics and a table of cells beside the
-index that "numpy" gives alone. `error` is the largest difference of the numbers that both give; on
-tables it comes from smoothing.
+"pandas loop" cuts each column at the quantiles of the reference and gives a stability index without
+smoothing, no test and no error; ``drift_table`` gives the index with its standard error, a test and
+adjusted p-values. One column in five holds labels. On counts, ``f_divergence`` gives an interval,
+diagnostics and a table of cells beside the index that "numpy" gives alone. Times are of one call.
+The error is the largest difference of the numbers that both give; on tables it comes from
+smoothing. ``k`` counts bins or cells.
 """
 
 import warnings
@@ -18,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2_contingency
 
-from benchmarks._timing import peak_bytes, race, ratio, table
+from benchmarks._timing import race, table
 from divest import TrustWarning
 from divest.discrete import drift_table, f_divergence, f_divergence_test, jensen_shannon_test
 
@@ -85,14 +83,12 @@ def drift(sizes: Sizes) -> list[dict]:
     """A whole table, column by column."""
     current, reference = tables(sizes.rows, sizes.columns)
     mine = partial(drift_table, current, reference, n_jobs=1)
-    found, memory = peak_bytes(mine)
-    theirs = by_pandas(current, reference)
-    times = race({"drift_table": mine, "pandas loop": partial(by_pandas, current, reference)},
+    found, theirs = mine(), by_pandas(current, reference)
+    raced = race({"drift_table": mine, "pandas loop": partial(by_pandas, current, reference)},
                  sizes.rounds, sizes.budget)
     error = np.abs(found["psi"] - found["column"].map(theirs)).max()
-    return [{"benchmark": "drift_table", "n": sizes.rows, "d": sizes.columns, "k": BINS,
-             **ratio(times, "drift_table", "pandas loop"), "error": float(error),
-             "seconds": times["drift_table"].median(), "mb": memory / 1e6}]
+    return [{"task": "drift_table", "n": sizes.rows, "d": sizes.columns, "k": BINS,
+             **raced.row("drift_table", "pandas loop", {"drift_table": float(error)})}]
 
 
 def counts(sizes: Sizes) -> list[dict]:
@@ -111,16 +107,14 @@ def _counts(sizes, cells):
                                                  lambda_="log-likelihood").statistic,
         "f_divergence": lambda: f_divergence(P, Q, "jeffreys").estimate,
         "numpy": lambda: by_numpy(P, Q)}
-    times = race({name: partial(repeated, call, sizes.calls) for name, call in calls.items()},
+    raced = race({name: partial(repeated, call, sizes.calls) for name, call in calls.items()},
                  sizes.rounds, sizes.budget)
+    raced.times[list(calls)] /= sizes.calls
     pairs = (("f_divergence_test", "scipy G test"), ("jensen_shannon_test", "scipy G test"),
              ("f_divergence", "numpy"))
-    rows = [{"benchmark": f"{cells} cells", "n": int(both.sum()), "k": cells,
-             **ratio(times, one, other), "seconds": times[one].median() / sizes.calls}
-            for one, other in pairs]
-    for row, (one, other) in zip(rows[1:], pairs[1:], strict=True):
-        row["error"] = abs(calls[one]() - calls[other]())
-    return rows
+    errors = {one: abs(calls[one]() - calls[other]()) for one, other in pairs[1:]}
+    return [{"task": f"{cells} cells", "n": int(both.sum()), "k": cells,
+             **raced.row(one, other, errors)} for one, other in pairs]
 
 
 def run(sizes: Sizes) -> pd.DataFrame:

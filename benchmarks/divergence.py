@@ -1,8 +1,8 @@
 """Divergence estimates and tests against the bare search, against peers, and in time and memory.
 
-A ratio is the processor time of `contestant` divided by that of `against`, the median over rounds
-with its quartiles: below 1, `contestant` is faster. All samples are normal, one column shifted by
-1, so that KL is 1/2; infomeasure takes part where it is installed.
+All samples are normal, one column shifted by 1, so that KL is 1/2. Errors of estimates are roots of
+mean squares over samples; ``n`` counts the rows of both samples, ``k`` neighbours. infomeasure
+takes part where it is installed.
 """
 
 import warnings
@@ -15,7 +15,7 @@ import pandas as pd
 
 from benchmarks import _numpy_forms as plain
 from benchmarks._searches import RIVALS, SEARCHES, race_against
-from benchmarks._timing import loop_rows, peak_bytes, race, ratio, table
+from benchmarks._timing import loop_rows, race, table
 from divest import (
     NearestNeighborDistanceDivergence,
     NearestNeighborRatioDivergence,
@@ -95,7 +95,7 @@ def fit(sizes: Sizes) -> list[dict]:
     rows, fitted = np.concatenate([P, Q]), ratio_fit(P, Q)
     k = _searched(fitted)
     test = f"test, {sizes.permutations} permutations"
-    times = race({
+    raced = race({
         "fit": partial(ratio_fit, P, Q),
         "scipy KDTree": lambda: SEARCHES["scipy KDTree"](rows)(rows, k),
         "second: hellinger": partial(second_divergence, fitted, "hellinger"),
@@ -105,12 +105,12 @@ def fit(sizes: Sizes) -> list[dict]:
     }, sizes.rounds, sizes.fit_budget)
     pairs = (("fit", "scipy KDTree", 1.3), ("second: hellinger", "fit", 0.1),
              ("second: jensen_shannon", "fit", 0.1), (test, "fit", 3.0))
-    return [{"benchmark": "fit", "n": sizes.fit, "d": 3, "k": k, **ratio(times, one, other),
-             "target": target} for one, other, target in pairs]
+    return [{"task": "fit", "n": sizes.fit, "d": 3, "k": k, **raced.row(one, other, target=target)}
+            for one, other, target in pairs]
 
 
 def peers(sizes: Sizes) -> list[dict]:
-    """Estimates of KL by several packages; errors are roots of mean squares over samples."""
+    """Estimates of KL by several packages."""
     found, estimators = [], peer_estimators()
     for n, m in sizes.peers:
         for d in sizes.peer_columns:
@@ -118,18 +118,17 @@ def peers(sizes: Sizes) -> list[dict]:
             samples = [shifted_gaussians(rng, n=n, m=m, d=d) for _ in range(sizes.samples)]
             errors = {name: float(np.sqrt(np.mean([(estimate(P, Q) - KL)**2 for P, Q in samples])))
                       for name, estimate in estimators.items()}
-            times = race({name: partial(estimate, *samples[0])
+            raced = race({name: partial(estimate, *samples[0])
                           for name, estimate in estimators.items()}, sizes.rounds, sizes.budget)
-            found += [{"benchmark": f"peers, {n} and {m} rows", "n": n + m, "d": d, "k": 5,
-                       **ratio(times, one, other, "is not installed"), "error": errors[one],
-                       "error_against": errors.get(other, np.nan)}
+            found += [{"task": f"peers, {n} and {m} rows", "n": n + m, "d": d, "k": 5,
+                       **raced.row(one, other, errors)}
                       for one, other in (("distance", "numpy WKV"), ("distance", "infomeasure"),
                                          ("ratio", "infomeasure"))]
     return found
 
 
 def sizes_and_memory(sizes: Sizes) -> list[dict]:
-    """Time against bare searches for as many neighbours, and peak memory per row and neighbour.
+    """Time against bare searches for as many neighbours, and peak memory.
 
     Of more than `queries` rows the bare searches look up only so many, and are scaled up.
     """
@@ -140,19 +139,17 @@ def sizes_and_memory(sizes: Sizes) -> list[dict]:
             rows = np.random.default_rng(0).permutation(np.concatenate([P, Q]))
             queries = rows[:sizes.queries]
             for name, estimate in (("ratio", ratio_fit), ("distance", distance_fit)):
-                fitted, memory = peak_bytes(partial(estimate, P, Q))
-                k = _searched(fitted)
-                mine = {name: partial(estimate, P, Q)}
-                times = race_against(mine, RIVALS[:2], rows, queries, k, sizes)
-                times[name] *= len(queries) / len(rows)
-                found += [{"benchmark": "sizes", "n": n, "d": d, "k": k,
-                           **ratio(times, name, other, f"is above {sizes.limit:g} s"),
-                           "bytes_per_nk": memory / (n * k)} for other in RIVALS[:2]]
+                mine, k = {name: partial(estimate, P, Q)}, _searched(estimate(P, Q))
+                raced = race_against(mine, RIVALS[:2], rows, queries, k, sizes)
+                raced.times[list(set(raced.times) - {name})] *= len(rows) / len(queries)
+                found += [{"task": "sizes", "n": n, "d": d, "k": k,
+                           **raced.row(name, other, absent=f"is above {sizes.limit:g} s"),
+                           "peer_mb": None} for other in RIVALS[:2]]
     return found
 
 
 def loops(sizes: Sizes) -> list[dict]:
-    """Compiled loops against numpy and scipy; `error` is their largest difference."""
+    """Compiled loops against numpy and scipy."""
     compiled, rng = _kernels.neighbors, np.random.default_rng(1)
     P, Q = shifted_gaussians(rng, n=sizes.loops // 2, d=3)
     is_p, ks = np.arange(sizes.loops) < len(P), np.array([10, 14, 20, 28, 40, 57, 80])

@@ -1,12 +1,11 @@
 """Kernel Stein tests against numpy, the machine's BLAS, scipy's tests and hyppo.
 
-A ratio is the processor time of `contestant` divided by that of `against`, the median over rounds
-with its quartiles: below 1, `contestant` is faster. For two threads it is wall-clock time, the best
-of some rounds, which needs a machine that does nothing else. `error` is the largest difference,
-relative to the largest value; `mpairs` are millions of pairs of rows per second; `mb` is peak
-memory in MB beyond the sample. Powers are at level .05. "numpy" holds all pairs; the time that it
-spends on getting that memory differs between machines, and "numpy in blocks" does not need it.
-hyppo takes part where it is installed.
+For two threads times are by the clock on the wall, the best of some rounds, which needs a machine
+that does nothing else. The error is the largest difference, relative to the largest value; of tests
+it is the share of samples at which the test is silent, at level .05: 1 - power, and .95 where the
+model is true. "numpy" holds all pairs; the time that it spends on getting that memory differs
+between machines, and "numpy in blocks" does not need it. ``k`` counts resamples or landmarks. hyppo
+takes part where it is installed.
 """
 
 import os
@@ -22,7 +21,7 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from benchmarks import _stein_forms as plain
-from benchmarks._timing import peak_bytes, race, ratio, table
+from benchmarks._timing import memory_row, race, standard_error, table
 from divest import KernelSteinTest, TrustWarning
 from divest._resampling import resampling_signs, run_tasks
 from divest.goodness_of_fit._engine import SteinPairs, quadratic_forms
@@ -113,11 +112,10 @@ def _u_statistic(sizes, n, d, name, dtype, target):
               "numpy in blocks": partial(plain.row_sums_in_blocks, *form)}
     sums = pairs.sums(1)[0]
     exact = plain.row_sums_in_blocks(X, -X, *form[2:])
-    times = race({mine: partial(pairs.sums, 1)} | rivals, sizes.rounds, sizes.budget)
-    rate = n * (n - 1) / 2e6 / times[mine].median()
-    return [{"benchmark": "U statistic", "n": n, "d": d, **ratio(times, mine, rival),
-             "error": difference(sums, exact), "mpairs": rate,
-             "target": target if rival == "numpy" else None} for rival in rivals]
+    raced = race({mine: partial(pairs.sums, 1)} | rivals, sizes.rounds, sizes.budget)
+    return [{"task": "U statistic", "n": n, "d": d,
+             **raced.row(mine, rival, {mine: difference(sums, exact)},
+                         target=target if rival == "numpy" else None)} for rival in rivals]
 
 
 def bootstrap(sizes: Sizes) -> list[dict]:
@@ -133,17 +131,18 @@ def bootstrap(sizes: Sizes) -> list[dict]:
         signs = resampling_signs(n, np.random.SeedSequence(0).spawn(sizes.resamples))
         mine = partial(quadratic_forms, [pairs], signs, n_jobs=1)
         other = partial(plain.quadratic_forms, h, signs)
-        forms, memory = peak_bytes(mine)
-        error = difference(forms[:, 0], other())
-        times = race({"quadratic_forms": mine, "numpy, H @ W": other,
+        error = {"quadratic_forms": difference(mine()[:, 0], other())}
+        raced = race({"quadratic_forms": mine, "numpy, H @ W": other,
                       "dgemm": lambda: side @ side}, sizes.rounds, 2 * sizes.budget)
-        times["dgemm"] *= n**2 * sizes.resamples / (2 * sizes.product**3)
-        times = times.rename(columns={"dgemm": "dgemm at n^2 B"})
-        label = {"benchmark": f"bootstrap, {sizes.resamples} resamples", "n": n, "d": 10}
-        found += [label | ratio(times, "quadratic_forms", "numpy, H @ W") | {"error": error},
-                  label | ratio(times, "quadratic_forms", "dgemm at n^2 B") | {"target": 2.5}]
-        found += [label | {"contestant": "memory", "against": name, "ratio": memory / size,
-                           "mb": memory / 1e6, "target": target}
+        rate = n**2 * sizes.resamples / (2 * sizes.product**3)
+        raced.times["dgemm at n^2 B"] = raced.times["dgemm"] * rate
+        label = {"n": n, "d": 10, "k": sizes.resamples}
+        found += [label | {"task": "bootstrap"} | row for row in (
+            raced.row("quadratic_forms", "numpy, H @ W", error),
+            raced.row("quadratic_forms", "dgemm at n^2 B", target=2.5))]
+        memory = raced.memory["quadratic_forms"]
+        found += [label | {"task": "memory of bootstrap"}
+                  | memory_row("quadratic_forms", name, memory, size / 1e6, target=target)
                   for name, size, target in (("H", h.nbytes, None), ("300 MB", 3e8, 1.0))]
     return found
 
@@ -160,9 +159,9 @@ def threads(sizes: Sizes) -> list[dict]:
             ("dgemm", lambda jobs: list(run_tasks(np.matmul, [(side, side)] * 16, 16,
                                                   n_jobs=jobs)), None)):
         best = wall_seconds({1: partial(call, 1), 2: partial(call, 2)}, sizes.thread_rounds)
-        found.append({"benchmark": f"threads: {name}", "n": n, "d": 10, "contestant": "2 threads",
-                      "against": "1 thread", "ratio": best[2] / best[1],
-                      "rounds": sizes.thread_rounds, "target": target,
+        found.append({"task": f"threads: {name}", "n": n, "d": 10, "ours": "2 threads",
+                      "peer": "1 thread", "ours_seconds": best[2], "peer_seconds": best[1],
+                      "ratio": best[2] / best[1], "rounds": sizes.thread_rounds, "target": target,
                       "note": f"load average {os.getloadavg()[0]:.1f}"})
     return found
 
@@ -182,11 +181,10 @@ def landmarks(sizes: Sizes) -> list[dict]:
 
         other = {"all pairs": lambda pairs=pairs: pairs.sums(1)[0].sum(),
                  "numpy": partial(plain.landmark_sum, X, -X, chosen, plain.imq, ell)}[rival]
-        (value, memory), reference = peak_bytes(mine), other()
-        times = race({"landmarks": mine, rival: other}, sizes.rounds, sizes.budget)
-        found.append({"benchmark": f"{sizes.landmarks} landmarks", "n": n, "d": 5,
-                      **ratio(times, "landmarks", rival), "error": difference(value, reference),
-                      "mb": memory / 1e6, "seconds": times["landmarks"].median()})
+        error = {"landmarks": difference(mine(), other())}
+        raced = race({"landmarks": mine, rival: other}, sizes.rounds, sizes.budget)
+        found.append({"task": "landmarks", "n": n, "d": 5, "k": sizes.landmarks,
+                      **raced.row("landmarks", rival, error)})
     if sizes.many:
         found.append(_whole_fit(sizes))
     return found
@@ -198,10 +196,9 @@ def _whole_fit(sizes):
     test = KernelSteinTest(stats.multivariate_normal(np.zeros(5)), bandwidth="median",
                            method="nystrom", n_landmarks=sizes.landmarks, null="spectral",
                            random_state=0, n_jobs=1)
-    _, memory = peak_bytes(partial(test.fit, X))
-    times = race({"fit": partial(test.fit, X)}, 1, 0.0)
-    return {"benchmark": f"{sizes.landmarks} landmarks, whole test", "n": sizes.many, "d": 5,
-            "contestant": "fit", "mb": memory / 1e6, "seconds": times["fit"].median()}
+    raced = race({"fit": partial(test.fit, X)}, 1, 0.0)
+    return {"task": "landmarks, whole test", "n": sizes.many, "d": 5, "k": sizes.landmarks,
+            **raced.row("fit", "", absent="")}
 
 
 # ---------------------------------------------------------------- peers
@@ -225,21 +222,16 @@ def power(sizes: Sizes) -> list[dict]:
     for name, (n, draw) in ALTERNATIVES.items():
         rng, n = np.random.default_rng(0), n // sizes.scale
         samples = [draw(rng, n) for _ in range(sizes.samples)]
-        rejected = {test: np.mean([call(x) <= 0.05 for x in samples])
-                    for test, call in tests.items()}
-        times = race({test: partial(call, samples[0]) for test, call in tests.items()},
+        silent = {test: float(np.mean([call(x) > 0.05 for x in samples]))
+                  for test, call in tests.items()}
+        raced = race({test: partial(call, samples[0]) for test, call in tests.items()},
                      sizes.rounds, 0.1 * sizes.budget)
-        found += [{"benchmark": f"power: {name}", "n": n, "d": 1, **ratio(times, mine, rival),
-                   "power": rejected[mine], "power_against": rejected[rival],
-                   "standard_error": _standard_error(rejected[mine], sizes.samples)}
+        found += [{"task": f"test: {name}", "n": n, "d": 1, "k": sizes.test_resamples,
+                   **raced.row(mine, rival, silent),
+                   "ours_error_se": standard_error(silent[mine], sizes.samples),
+                   "peer_error_se": standard_error(silent[rival], sizes.samples)}
                   for rival in rivals]
     return found
-
-
-def _standard_error(share, count):
-    """Of a share, with one more success and one more failure, so that it is above 0."""
-    share = (share * count + 1) / (count + 2)
-    return float(np.sqrt(share * (1 - share) / count))
 
 
 def finite_set(sizes: Sizes) -> list[dict]:
@@ -254,14 +246,12 @@ def finite_set(sizes: Sizes) -> list[dict]:
             if find_spec("hyppo"):
                 calls["hyppo FSSD"] = partial(_hyppo_statistic, X, V, bandwidth(d))
             values = {name: call() for name, call in calls.items()}
-            times = race(calls, sizes.rounds, 0.3 * sizes.budget)
+            raced = race(calls, sizes.rounds, 0.3 * sizes.budget)
             mine, other = "FiniteSetSteinTest", "hyppo FSSD"
-            row = {"benchmark": "finite set, 5 locations", "n": n, "d": d,
-                   **ratio(times, mine, other, "is not installed"),
-                   "seconds": times[mine].median()}
+            row = raced.row(mine, other)
             if other in values:
-                row["error"] = difference(values[mine], values[other])
-            found.append(row)
+                row["ours_error"] = difference(values[mine], values[other])
+            found.append({"task": "finite set, 5 locations", "n": n, "d": d, **row})
     return found
 
 

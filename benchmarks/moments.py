@@ -1,16 +1,14 @@
 """Moment conditions: linear instrumental variables against peers, and risks beside published ones.
 
-First rows: a ratio is the processor time of `contestant`, standard errors included, divided by that
-of `against`, the median over rounds with its quartiles: below 1, `contestant` is faster. `error` is
-the largest difference of their coefficients, in standard errors; iterated methods stop where their
-own rules say. statsmodels' GMM takes two steps by a general optimiser. linearmodels takes part
-where it is installed.
+Linear IV: times include standard errors. The error is the largest difference of the coefficients,
+in standard errors; iterated methods stop where their own rules say. statsmodels' GMM takes two
+steps by a general optimiser. linearmodels takes part where it is installed.
 
-The others: `risk` with its standard error `risk_error` is the mean over `samples`: n times the
+The others: errors, with their standard errors, are mean risks over ``k`` samples: n times the
 squared error of a Laplace centre (1 for maximum likelihood, 2 for the mean), the mean squared error
-of a curve in the heteroskedastic design, and 10 times that in the network design. `published` and
-`published_error` are what others printed for the method of the same name, in the network design for
-KMM with neural networks, and `seconds` is our processor time per fit.
+of a curve in the heteroskedastic design, and 10 times that in the network design. "published" is
+what others printed for the method of the same name, in the network design for KMM with neural
+networks. Seconds are per fit.
 """
 
 import time
@@ -25,11 +23,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from benchmarks import _moment_designs as designs
-from benchmarks._timing import race, ratio, table
+from benchmarks._timing import race, table
 from divest import ConvergenceWarning, TrustWarning
 from divest.moments import KernelIVRegressor, KernelMethodOfMoments, LinearIVRegressor
 
-ABSENT = "is not installed"
 PEERS = {"2sls": ("linearmodels IV2SLS", "statsmodels IV2SLS"), "liml": ("linearmodels IVLIML",),
          "gmm": ("linearmodels IVGMM", "statsmodels IVGMM"), "cue": ("linearmodels IVGMMCUE",)}
 
@@ -62,10 +59,9 @@ def linear(sizes: Sizes) -> list[dict]:
             runs = {f"divest {method}": partial(ours, model, X, y, Z)} | theirs(X, y, Z, names)
             mine = f"divest {method}"
             errors = differences({name: run() for name, run in runs.items()}, mine)
-            times = race(runs, sizes.rounds, sizes.budget)
-            found += [{"benchmark": f"linear IV, {method}", "n": n, "d": 2,
-                       **ratio(times, mine, name, ABSENT), "error": errors.get(name, np.nan),
-                       "seconds": times[mine].median()} for name in names]
+            raced = race(runs, sizes.rounds, sizes.budget)
+            found += [{"task": f"linear IV, {method}", "n": n, "d": 2,
+                       **raced.row(mine, name, ours_error=errors.get(name))} for name in names]
     return found
 
 
@@ -121,14 +117,15 @@ def _statsmodels(T, y, F):
 
 
 # ---------------------------------------------------------------- risks
-def risk_row(benchmark: str, contestant: str, risks: list[float], seconds: float,
-             published: tuple[float, float] = (np.nan, np.nan), **labels) -> dict:
+def risk_row(task: str, ours: str, risks: list[float], seconds: float,
+             published: tuple[float, float] | None = None, **labels) -> dict:
     """Mean and standard error over samples, and what was published."""
-    return {"benchmark": benchmark, "contestant": contestant, **labels,
-            "risk": float(np.mean(risks)),
-            "risk_error": float(np.std(risks, ddof=1) / np.sqrt(len(risks))),
-            "published": published[0], "published_error": published[1],
-            "samples": len(risks), "seconds": seconds / len(risks)}
+    row = {"task": task, "ours": ours, **labels, "k": len(risks),
+           "ours_seconds": seconds / len(risks), "ours_error": float(np.mean(risks)),
+           "ours_error_se": float(np.std(risks, ddof=1) / np.sqrt(len(risks)))}
+    if published:
+        row |= {"peer": "published", "peer_error": published[0], "peer_error_se": published[1]}
+    return row
 
 
 def timed(function: Callable) -> tuple:
@@ -180,7 +177,7 @@ def _heteroskedastic(n, name, samples):
         wrong = designs.hinge(new, fitted.params_.to_numpy()) - designs.hinge(new, designs.TRUE)
         risks.append(np.mean(wrong**2))
         spent += seconds
-    published = designs.HETEROSKEDASTIC.get(n, {}).get(name, (np.nan, np.nan))
+    published = designs.HETEROSKEDASTIC.get(n, {}).get(name)
     return risk_row("heteroskedastic IV", name, risks, spent, published, n=n, d=1)
 
 
@@ -198,7 +195,7 @@ def network(sizes: Sizes) -> list[dict]:
                 fitted, seconds = timed(partial(model.fit, X, y, Z=instruments))
                 risks.append(10 * np.mean((fitted.predict(new) - curve(new[:, 0]))**2))
                 spent += seconds
-            published = designs.NETWORK[name] if instruments is not None else (np.nan, np.nan)
+            published = designs.NETWORK[name] if instruments is not None else None
             found.append(risk_row(f"network IV, {name}", contestant, risks, spent, published,
                                   n=sizes.network, d=1))
     return found

@@ -1,7 +1,7 @@
 """The neighbour search against scipy and scikit-learn, and tree against brute force.
 
-A ratio is the processor time of `contestant` divided by that of `against`, the median over rounds
-with its quartiles: below 1, `contestant` is faster.
+Errors near duplicates are shares of nearest distances that differ from the true ones in the first
+12 digits; ``k`` counts neighbours.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 
 from benchmarks import _numpy_forms as plain
 from benchmarks._searches import RIVALS, SEARCHES, race_against
-from benchmarks._timing import loop_rows, race, ratio, table
+from benchmarks._timing import loop_rows, race, table
 from divest import _kernels
 from divest._neighbors import _BruteForce, _Tree
 from divest.datasets import plane
@@ -48,9 +48,9 @@ def search(sizes: Sizes) -> list[dict]:
         for d in sizes.columns:
             points = rng.standard_normal((n, d))
             for k in sizes.neighbors:
-                times = _race(points, points[:sizes.queries], k, sizes)
-                found += [{"benchmark": "search", "n": n, "d": d, "k": k,
-                           **ratio(times, "divest", name, f"is above {sizes.limit:g} s")}
+                raced = _race(points, points[:sizes.queries], k, sizes)
+                found += [{"task": "search", "n": n, "d": d, "k": k,
+                           **raced.row("divest", name, absent=f"is above {sizes.limit:g} s")}
                           for name in RIVALS]
     return found
 
@@ -65,17 +65,14 @@ def high_dimension(sizes: Sizes) -> list[dict]:
     found = []
     points = np.random.default_rng(1).standard_normal((sizes.high, 20))
     for k in sizes.neighbors:
-        times = _race(points, points, k, replace(sizes, budget=4 * sizes.budget), RIVALS[1:2])
-        found.append({"benchmark": "search, high dimension", "n": sizes.high, "d": 20, "k": k,
-                      **ratio(times, "divest", "sklearn brute"), "target": 1 / 1.5})
+        raced = _race(points, points, k, replace(sizes, budget=4 * sizes.budget), RIVALS[1:2])
+        found.append({"task": "search, high dimension", "n": sizes.high, "d": 20, "k": k,
+                      **raced.row("divest", "sklearn brute", target=1 / 1.5)})
     return found
 
 
 def near_duplicates(sizes: Sizes) -> list[dict]:
-    """Pairs of rows 1e-6 apart, 1e6 from the origin, or in two clouds 1e6 apart.
-
-    `exact` is the share of nearest distances that `contestant` finds to 12 digits.
-    """
+    """Pairs of rows 1e-6 apart, 1e6 from the origin, or in two clouds 1e6 apart."""
     found, rng, n, d, k = [], np.random.default_rng(2), sizes.duplicates, 10, 11
     rows = rng.standard_normal((n // 2, d))
     far, clouds = rows + 1e6, rows + 1e6 * (np.arange(n // 2) % 2)[:, None]
@@ -84,12 +81,11 @@ def near_duplicates(sizes: Sizes) -> list[dict]:
         apart = cdist(points, points)
         np.fill_diagonal(apart, np.inf)
         truth = apart.min(axis=1)
-        exact = {name: np.mean(np.isclose(make(points)(points, k)[0][:, 1], truth, 1e-12, 0))
-                 for name, make in SEARCHES.items()}
-        times = _race(points, points, k, sizes)
-        labels = {"benchmark": f"near-duplicates {where}", "n": n, "d": d, "k": k}
-        found += [{**labels, **ratio(times, "divest", name), "exact": exact["divest"],
-                   "exact_against": exact[name]} for name in RIVALS]
+        errors = {name: np.mean(~np.isclose(make(points)(points, k)[0][:, 1], truth, 1e-12, 0))
+                  for name, make in SEARCHES.items()}
+        raced = _race(points, points, k, sizes)
+        found += [{"task": f"near-duplicates {where}", "n": n, "d": d, "k": k,
+                   **raced.row("divest", name, errors)} for name in RIVALS]
     return found
 
 
@@ -110,16 +106,16 @@ def tree_or_brute_force(sizes: Sizes) -> list[dict]:
             starts = np.linspace(0, n - len(run), sizes.switch_queries // len(run)).astype(int)
             queries = points[tree.order[(starts[:, None] + run).ravel()]]
             for k in sizes.neighbors:
-                times = race({"tree": partial(tree.query, queries, k),
+                raced = race({"tree": partial(tree.query, queries, k),
                               "brute force": partial(brute_force.query, queries, k)},
                              sizes.rounds, sizes.budget / 2)
-                found.append({"benchmark": "tree or brute force" + name, "n": n,
-                              "d": points.shape[1], "k": k, **ratio(times, "tree", "brute force")})
+                found.append({"task": "tree or brute force" + name, "n": n,
+                              "d": points.shape[1], "k": k, **raced.row("tree", "brute force")})
     return found
 
 
 def loops(sizes: Sizes) -> list[dict]:
-    """Compiled loops against numpy and scipy; `error` is their largest difference."""
+    """Compiled loops against numpy and scipy."""
     compiled, rng, n, d, k = _kernels.neighbors, np.random.default_rng(4), sizes.loops, 10, 82
     points = rng.standard_normal((n, d))
     queries, columns = points[:128], np.ascontiguousarray(points[:1024].T)

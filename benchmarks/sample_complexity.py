@@ -1,12 +1,10 @@
 """The p-n criterion, W1 and mixtures of experts against plain numpy, POT and the augmented problem.
 
-A ratio is the processor time of `contestant` divided by that of `against`, the median over rounds
-with its quartiles: below 1, `contestant` is faster. `error` and `their_error` are relative errors:
-of the second coefficient c2 against the exact one for the same rows, of distances against those of
-scipy; for experts, nats of log density lost on new rows. "draws" and "numpy tensor" find c2 from
-the same draws, numpy by one pass without the standard errors and the correction of bias that divest
-adds. `symmetric_wasserstein` adds a standard error and a null scale to the bare distance. POT takes
-part where it is installed. `seconds` is the processor time of `contestant`, `k` the draws.
+Errors are relative: of the second coefficient c2 against the exact one for the same rows, of
+distances against those of scipy; for experts, nats of log density lost on new rows. "draws" and
+"numpy tensor" find c2 from the same draws, numpy by one pass without the standard errors and the
+correction of bias that divest adds. ``symmetric_wasserstein`` adds a standard error and a null
+scale to the bare distance. POT takes part where it is installed; ``k`` counts draws.
 """
 
 import warnings
@@ -21,13 +19,11 @@ from scipy.spatial.distance import cdist
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from benchmarks._timing import race, ratio, table
+from benchmarks._timing import race, table
 from divest import TrustWarning
 from divest.divergence import symmetric_wasserstein
 from divest.groups import FiniteGroup, cyclic
 from divest.sample_complexity import MixtureOfExperts, gaussian, pn_criterion, sample_size_report
-
-ABSENT = "is not installed"
 
 
 @dataclass(frozen=True)
@@ -55,11 +51,8 @@ def normal_rows(n, d, seed=0):
 
 def measured(labels, runs, pairs, sizes, errors=None):
     """Rows of the table: each first one of `pairs` against the second."""
-    errors = errors or {}
-    times = race(runs, sizes.rounds, sizes.budget)
-    return [{**labels, **ratio(times, one, other, ABSENT), "seconds": times[one].median(),
-             "error": errors.get(one, np.nan), "their_error": errors.get(other, np.nan)}
-            for one, other in pairs]
+    raced = race(runs, sizes.rounds, sizes.budget)
+    return [labels | raced.row(one, other, errors) for one, other in pairs]
 
 
 # ---------------------------------------------------------------- p-n criterion
@@ -90,7 +83,7 @@ def criterion(sizes: Sizes) -> list[dict]:
             "numpy tensor": partial(plain_tensor, rows, drawn)}
     truth = runs["exact"]()
     errors = {name: abs(run() / truth - 1) for name, run in runs.items()}
-    labels = {"benchmark": f"p-n criterion, p = {rows.shape[1]}", "n": len(X), "d": sizes.columns,
+    labels = {"task": f"p-n criterion, p = {rows.shape[1]}", "n": len(X), "d": sizes.columns,
               "k": sizes.draws}
     return measured(labels, runs, [("exact", "draws"), ("draws", "numpy tensor")], sizes, errors)
 
@@ -101,21 +94,26 @@ def transport(sizes: Sizes) -> list[dict]:
     P, Q = normal_rows(sizes.transport, 2), normal_rows(sizes.transport, 2, 1) + 1
     trivial = FiniteGroup([np.eye(2)])
     runs = {"symmetric_wasserstein": lambda: symmetric_wasserstein(P, Q, trivial).estimate,
-            "scipy assignment": partial(assignment, P, Q)}
-    if find_spec("ot"):
-        import ot
-
-        weights = np.full(len(P), 1 / len(P))
-        runs["POT emd2"] = lambda: ot.emd2(weights, weights, cdist(P, Q), numItermax=10_000_000)
+            "scipy assignment": partial(assignment, P, Q), **pot(P, Q)}
     truth = runs["scipy assignment"]()
     errors = {name: abs(run() / truth - 1) for name, run in runs.items()}
     pairs = [("symmetric_wasserstein", other) for other in ("scipy assignment", "POT emd2")]
-    return measured({"benchmark": "W1", "n": len(P), "d": 2}, runs, pairs, sizes, errors)
+    return measured({"task": "W1", "n": len(P), "d": 2}, runs, pairs, sizes, errors)
 
 
 def assignment(P, Q):
     cost = cdist(P, Q)
     return cost[linear_sum_assignment(cost)].mean()
+
+
+def pot(P, Q):
+    """The distance by POT, where that is installed."""
+    if not find_spec("ot"):
+        return {}
+    import ot
+
+    weights = np.full(len(P), 1 / len(P))
+    return {"POT emd2": lambda: ot.emd2(weights, weights, cdist(P, Q), numItermax=10_000_000)}
 
 
 def symmetry(sizes: Sizes) -> list[dict]:
@@ -126,7 +124,7 @@ def symmetry(sizes: Sizes) -> list[dict]:
             "all images": lambda: assignment(group.symmetrize(P), group.symmetrize(Q))}
     truth = runs["all images"]()
     errors = {name: abs(run() / truth - 1) for name, run in runs.items()}
-    return measured({"benchmark": "W1, 4 rotations", "n": len(P), "d": 2}, runs,
+    return measured({"task": "W1, 4 rotations", "n": len(P), "d": 2}, runs,
                     [("symmetric_wasserstein", "all images")], sizes, errors)
 
 
@@ -135,7 +133,7 @@ def report(sizes: Sizes) -> list[dict]:
     X = normal_rows(sizes.report, 2)
     runs = {"sample_size_report": lambda: sample_size_report(X, random_state=0),
             "one W1": partial(assignment, X[::2], X[1::2])}
-    return measured({"benchmark": "learning curve", "n": len(X), "d": 2}, runs,
+    return measured({"task": "learning curve", "n": len(X), "d": 2}, runs,
                     [("sample_size_report", "one W1")], sizes)
 
 
@@ -143,8 +141,7 @@ def report(sizes: Sizes) -> list[dict]:
 def experts(sizes: Sizes) -> list[dict]:
     """Two experts of degree 1, against a joint Gaussian mixture of two components.
 
-    Both take three starts. `error` and `their_error`: log density of new y given x that is lost
-    against the truth, in nats.
+    Both take three starts. Errors: log density of new y given x that is lost against the truth.
     """
     (x, y), (new, seen) = broken_line(sizes.experts, 0), broken_line(4 * sizes.experts, 1)
     joint = np.column_stack([x, y])
@@ -159,7 +156,7 @@ def experts(sizes: Sizes) -> list[dict]:
     errors = {"MixtureOfExperts": best - fit_experts().score_samples(new, seen).mean(),
               "GaussianMixture": best - conditional(fit_mixture(), new, seen).mean()}
     runs = {"MixtureOfExperts": fit_experts, "GaussianMixture": fit_mixture}
-    return measured({"benchmark": "two experts, degree 1", "n": len(x), "d": 1}, runs,
+    return measured({"task": "two experts, degree 1", "n": len(x), "d": 1}, runs,
                     [("MixtureOfExperts", "GaussianMixture")], sizes, errors)
 
 

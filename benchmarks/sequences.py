@@ -1,10 +1,7 @@
 """Kernel Stein tests of sequences: time and memory, against numpy.
 
-A ratio is the processor time of `contestant` divided by that of `against`, the median over rounds
-with its quartiles: below 1, `contestant` is faster. `error` is the relative difference of the
-statistics; `seconds` is processor time; `mb` is peak memory in MB beyond the sample. "numpy" holds
-the features of all neighbours of one sequence at a time as a dense matrix. Sequences have a mean
-length of 10.
+The error is the relative difference of the statistics. "numpy" holds the features of all neighbours
+of one sequence at a time as a dense matrix. Sequences have a mean length of 10.
 """
 
 import warnings
@@ -15,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import _sequence_forms as plain
-from benchmarks._timing import peak_bytes, race, ratio, table
+from benchmarks._memory import peak_mb
+from benchmarks._timing import memory_row, race, table
 from divest import TrustWarning
 from divest.goodness_of_fit import HiddenMarkovModel, MarkovChainModel, SequenceSteinTest
 
@@ -66,11 +64,10 @@ def statistics(sizes: Sizes) -> list[dict]:
         sample, test = model.sample(n, 1), wild(model)
         other = partial(plain.statistic, sample, *model.tables, STOP)
         mine, reference = test.fit(sample).statistic_, other()
-        times = race({"fit": partial(test.fit, sample), "numpy": other}, sizes.rounds,
+        raced = race({"fit": partial(test.fit, sample), "numpy": other}, sizes.rounds,
                      sizes.budget)
-        found.append({"benchmark": f"statistic, {n_symbols} symbols", "n": n,
-                      **ratio(times, "fit", "numpy"), "error": abs(mine / reference - 1),
-                      "seconds": times["fit"].median()})
+        found.append({"task": f"statistic, {n_symbols} symbols", "n": n,
+                      **raced.row("fit", "numpy", {"fit": abs(mine / reference - 1)})})
     return found
 
 
@@ -83,10 +80,10 @@ def whole_tests(sizes: Sizes) -> list[dict]:
             for null in ("wild", "parametric"):
                 test = SequenceSteinTest(model, null=null, length_test=null == "parametric",
                                          n_resamples=sizes.resamples, random_state=0, n_jobs=1)
-                seconds = race({"fit": partial(test.fit, sample)}, 1, 0.0)["fit"].median()
-                found.append({"benchmark": f"{type(model).__name__}, {sizes.resamples} draws",
-                              "n": n, "contestant": null, "against": "10 s",
-                              "ratio": seconds / 10, "target": 1.0, "seconds": seconds})
+                raced = race({null: partial(test.fit, sample)}, 1, 0.0)
+                raced.times["10 s"] = 10.0
+                found.append({"task": f"{type(model).__name__}, {sizes.resamples} draws", "n": n,
+                              **raced.row(null, "10 s", target=1.0)})
     return found
 
 
@@ -97,13 +94,13 @@ def memory(sizes: Sizes) -> list[dict]:
         model, peaks = chain(n_symbols), []
         for n in sizes.sequences:
             sample = model.sample(n, 1)
-            _, peak = peak_bytes(partial(wild(model).fit, sample))
+            _, peak = peak_mb(partial(wild(model).fit, sample))
             peaks.append((peak, sum(map(len, sample))))
         (small, fewer), (large, more) = peaks[0], peaks[-1]
-        found.append({"benchmark": f"memory for each token, {n_symbols} symbols",
-                      "n": sizes.sequences[-1], "contestant": f"{sizes.sequences[-1]} sequences",
-                      "against": f"{sizes.sequences[0]} sequences",
-                      "ratio": (large / more) / (small / fewer), "target": 1.1, "mb": large / 1e6})
+        found.append({"task": f"memory, {n_symbols} symbols", "n": sizes.sequences[-1],
+                      **memory_row(f"{sizes.sequences[-1]} sequences",
+                                   f"{sizes.sequences[0]} sequences, by tokens", large,
+                                   small * more / fewer, target=1.1)})
     return found
 
 

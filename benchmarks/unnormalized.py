@@ -1,11 +1,9 @@
 """Fits of densities known up to their constant: the closed form against searches for the minimum.
 
-A ratio is the processor time of `contestant` divided by that of `against`, the median over rounds
-with its quartiles: below 1, `contestant` is faster. `error` is the largest difference of their
-parameters, in standard errors. All fit a normal law cut to a ball, mean and precision unknown.
-"own search" is `TruncatedSteinEstimator` with the family given as a function: L-BFGS, then steps of
-Newton. "scipy BFGS" holds all pairs of rows in numpy, and is given neither gradient nor units, only
-the objective; it is timed without standard errors.
+All fit a normal law cut to a ball, mean and precision unknown. The error is the largest difference
+of the parameters, in standard errors. "own search" is ``TruncatedSteinEstimator`` with the family
+given as a function: L-BFGS, then steps of Newton. "scipy BFGS" holds all pairs of rows in numpy,
+and is given neither gradient nor units, only the objective; it is timed without standard errors.
 """
 
 import warnings
@@ -16,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 
-from benchmarks._timing import peak_bytes, race, ratio, table
+from benchmarks._timing import race, table
 from divest import TruncatedSteinEstimator, TrustWarning
 from divest.unnormalized import gaussian_score
 
@@ -89,15 +87,15 @@ def _fits(sizes, n, d):
     X, B, family = rows_in_ball(n, d), sphere(d), gaussian_score()
     closed = TruncatedSteinEstimator(family, B)
     search = TruncatedSteinEstimator(family.score, B, theta0=standard_precision(d))
-    fitted, memory = peak_bytes(partial(closed.fit, X))
+    fitted = closed.fit(X)
     theta, errors = fitted.coef_, fitted.standard_errors_
     calls = {"closed form": partial(closed.fit, X), "own search": partial(search.fit, X),
              "scipy BFGS": partial(by_scipy, X, B, fitted.bandwidth_, X.std(axis=0))}
     found = {"own search": search.fit(X).coef_, "scipy BFGS": calls["scipy BFGS"]()}
-    times = race(calls, sizes.rounds, sizes.budget)
-    return [{"benchmark": "truncated normal", "n": n, "d": d, **ratio(times, "closed form", name),
-             "error": float(np.abs((other - theta) / errors).max()), "target": 1 / 5,
-             "seconds": times["closed form"].median(), "mb": memory / 1e6}
+    raced = race(calls, sizes.rounds, sizes.budget)
+    return [{"task": "truncated normal", "n": n, "d": d,
+             **raced.row("closed form", name, target=1 / 5,
+                         ours_error=float(np.abs((other - theta) / errors).max()))}
             for name, other in found.items()]
 
 
