@@ -82,7 +82,7 @@ def repeated(function, calls):
 def drift(sizes: Sizes) -> list[dict]:
     """A whole table, column by column."""
     current, reference = tables(sizes.rows, sizes.columns)
-    mine = partial(drift_table, current, reference, n_jobs=1)
+    mine = partial(drift_table, reference, current, n_jobs=1)
     found, theirs = mine(), by_pandas(current, reference)
     raced = race({"drift_table": mine, "pandas loop": partial(by_pandas, current, reference)},
                  sizes.rounds, sizes.budget)

@@ -88,7 +88,7 @@ def _fits(sizes, n, d):
     closed = TruncatedSteinEstimator(family, B)
     search = TruncatedSteinEstimator(family.score, B, theta0=standard_precision(d))
     fitted = closed.fit(X)
-    theta, errors = fitted.coef_, fitted.standard_errors_
+    theta, errors = fitted.coef_, fitted.standard_error_
     calls = {"closed form": partial(closed.fit, X), "own search": partial(search.fit, X),
              "scipy BFGS": partial(by_scipy, X, B, fitted.bandwidth_, X.std(axis=0))}
     found = {"own search": search.fit(X).coef_, "scipy BFGS": calls["scipy BFGS"]()}

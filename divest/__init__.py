@@ -66,8 +66,8 @@ if _typing.TYPE_CHECKING:  # loaded when first asked for, so that importing dive
     from divest.unnormalized import SteinEstimator, TruncatedSteinEstimator
 
 _FOLDERS = (
-    "comparison", "density", "discrete", "divergence", "goodness_of_fit", "moments",
-    "sample_complexity", "study", "unnormalized",
+    "comparison", "datasets", "density", "discrete", "divergence", "generators", "goodness_of_fit",
+    "groups", "kernels", "moments", "plotting", "sample_complexity", "study", "unnormalized",
 )
 _LATER = {  # the folder of each name that is loaded at its first use
     "AggregatedSteinTest": "divest.goodness_of_fit",

@@ -172,8 +172,14 @@ def run_tasks(function: Callable, tasks: Iterable[tuple], n_tasks: int, *, n_job
         results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(calls)
     except ValueError:  # a backend that hands all results back at once
         results = Parallel(n_jobs=n_jobs, prefer="threads")(calls)
+    return with_progress(results, n_tasks, progress=progress, unit=unit)
+
+
+def with_progress(results: Iterable[Any], total: int, *, progress: bool,
+                  unit: str = "task") -> Iterator[Any]:
+    """The same results, and where it is wanted a bar that counts them."""
     if not progress:
         return iter(results)
     from tqdm.auto import tqdm
 
-    return iter(tqdm(results, total=n_tasks, unit=unit))
+    return iter(tqdm(results, total=total, unit=unit))

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
+from divest._validation import check_number
+
 __all__ = ["ConvergenceWarning", "Diagnostic", "EstimateResult", "HypothesisResult", "TrustWarning"]
 
 DIAGNOSTIC_COLUMNS = ["name", "value", "threshold", "passed", "advice"]
@@ -121,7 +123,7 @@ class _Table:
         """
         from statsmodels.iolib.table import SimpleTable
 
-        rows = [[name, _text(value)] for name, value in self.to_frame().iloc[0].items()]
+        rows = [[name, plain(value)] for name, value in self.to_frame().iloc[0].items()]
         table = SimpleTable(rows[1:], title=self.method)
         return "\n".join([table.as_text(), *(f"Doubtful: {line}" for line in self._doubts())])
 
@@ -131,8 +133,18 @@ class _Table:
         return table + (f"<p>Doubtful:</p><ul>{doubts}</ul>" if doubts else "")
 
 
-def _text(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A value as it is shown: numbers with six digits."""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def rows_as_text(frame: pd.DataFrame, title: str, doubts: Iterable[str]) -> str:
+    """A text table of several rows, and a line for each doubt."""
+    from statsmodels.iolib.table import SimpleTable
+
+    rows = [[plain(value) for value in row] for row in frame.itertuples(index=False)]
+    table = SimpleTable(rows, headers=list(frame.columns), title=title)
+    return "\n".join([table.as_text(), *(f"Doubtful: {line}" for line in doubts)])
 
 
 @dataclass(frozen=True)
@@ -188,10 +200,15 @@ class EstimateResult(_Table):
         -------
         tuple of float
             Lower and upper limit; NaN without a standard error.
+
+        Raises
+        ------
+        ValueError
+            When `level` is not between 0 and 1.
         """
         from scipy.special import ndtri
 
-        level = self.confidence_level if level is None else _level(level)
+        level = self.confidence_level if level is None else check_number("level", level, 0, 1)
         reach = ndtri(0.5 + level / 2) * self.standard_error
         low, high = np.clip([self.estimate - reach, self.estimate + reach], *self.bounds)
         return float(low), float(high)
@@ -280,8 +297,13 @@ class HypothesisResult(_Table):
         -------
         bool
             True when the p-value is at most `level`.
+
+        Raises
+        ------
+        ValueError
+            When `level` is not between 0 and 1.
         """
-        return bool(self.pvalue <= _level(level))
+        return bool(self.pvalue <= check_number("level", level, 0, 1))
 
     def pvalue_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Exact (Clopper-Pearson) interval for the p-value that endless resampling would give.
@@ -295,22 +317,22 @@ class HypothesisResult(_Table):
         -------
         tuple of float
             Lower and upper limit.
+
+        Raises
+        ------
+        ValueError
+            When `level` is not between 0 and 1.
         """
         from scipy.stats import binomtest
 
+        level = check_number("level", level, 0, 1)
         if isnan(self.pvalue) or not self.n_resamples:  # no draws: there is no such error
             return self.pvalue, self.pvalue
         exceedances = round(self.pvalue * (1 + self.n_resamples)) - 1
-        interval = binomtest(exceedances, self.n_resamples).proportion_ci(_level(level))
+        interval = binomtest(exceedances, self.n_resamples).proportion_ci(level)
         return float(interval.low), float(interval.high)
 
     def _row(self) -> dict[str, Any]:
         low, high = self.pvalue_interval()
         return {"statistic": self.statistic, "pvalue": self.pvalue, "pvalue_low": low,
                 "pvalue_high": high, "n_resamples": self.n_resamples, "null": self.null}
-
-
-def _level(level: float) -> float:
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}.")
-    return level

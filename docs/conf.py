@@ -63,7 +63,8 @@ html_title = f"divest {version}"
 html_static_path = ["_static"]
 html_css_files = ["divest.css"]
 html_show_sourcelink = False
-html_sidebars = {"installation": [], "benchmarks": [], "changelog": [], "references": []}
+html_sidebars = {page: [] for page in (
+    "installation", "benchmarks", "architecture", "changelog", "references")}
 html_theme_options = {
     "logo": {"text": "divest"},
     "navigation_with_keys": False,

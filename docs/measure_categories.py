@@ -120,7 +120,7 @@ def pool_rare(X, seed):
 def drift(X, seed):
     """The smallest adjusted p-value of a table of forty columns, by Holm."""
     current, reference = np.split(X, 2)
-    return drift_table(current, reference, correction="holm")["pvalue_adjusted"].min()
+    return drift_table(reference, current, correction="holm")["pvalue_adjusted"].min()
 
 
 def drift_rule(X, seed):

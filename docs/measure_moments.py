@@ -31,7 +31,7 @@ def line(method, n_instruments, strength, seed, n=300):
     x = Z @ np.full(n_instruments, np.sqrt(strength / n)) + v
     model = LinearIVRegressor(method, fit_intercept=False, random_state=0)
     model.fit(x.reshape(-1, 1), x + u, Z)
-    low, high = model.conf_int().loc[0, ["lower", "upper"]]
+    low, high = model.confidence_interval().loc[0, ["low", "high"]]
     pieces = model.confidence_set("x0").intervals
     return (model.coef_[0] - 1, low < 1 < high, any(start < 1 < end for start, end in pieces))
 
@@ -100,7 +100,7 @@ def curve(shape, seed, n=1000):
     truth = shape(inner)
     return (np.mean((model.predict(X) - shape(x)) ** 2),
             np.mean((ordinary.predict(X) - shape(x)) ** 2),
-            np.mean((band["lower"] < truth) & (truth < band["upper"])))
+            np.mean((band["low"] < truth) & (truth < band["high"])))
 
 
 def curves(repeats=50):

@@ -46,14 +46,14 @@ def sphere(m, d):
 def stein(family=None, **settings):
     def estimate(X):
         fitted = SteinEstimator(family or gaussian_score(1.0), **settings).fit(X)
-        return fitted.coef_, fitted.standard_errors_
+        return fitted.coef_, fitted.standard_error_
     return estimate
 
 
 def truncated(points):
     def estimate(X):
         fitted = TruncatedSteinEstimator(gaussian_score(1.0), points).fit(X)
-        return fitted.coef_, fitted.standard_errors_
+        return fitted.coef_, fitted.standard_error_
     return estimate
 
 

@@ -37,7 +37,7 @@ grid = np.linspace(-3.5, 3.5, 120)[:, None]
 band = curve.predict_interval(grid)
 fig, ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
 ax.plot(x[:, 0], y, ".", color="0.8", markersize=3, zorder=0)
-ax.fill_between(grid[:, 0], band["lower"], band["upper"], color="#0072b2", alpha=0.2, linewidth=0,
+ax.fill_between(grid[:, 0], band["low"], band["high"], color="#0072b2", alpha=0.2, linewidth=0,
                 label="95 % band, point by point")
 ax.plot(grid, band["prediction"], color="#0072b2", linewidth=2, label="with instruments")
 ax.plot(grid, ordinary.predict(grid), "--", color="#d55e00", linewidth=2,
@@ -67,7 +67,7 @@ scores = np.linspace(*men["IQ"].quantile([0.05, 0.95]), 80)
 rows = pd.DataFrame({"IQ": scores, **{name: men[name].mean() for name in others}})[list(X)]
 band = curve.predict_interval(rows)
 fig, ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
-ax.fill_between(scores, band["lower"], band["upper"], color="#0072b2", alpha=0.2, linewidth=0,
+ax.fill_between(scores, band["low"], band["high"], color="#0072b2", alpha=0.2, linewidth=0,
                 label="95 % band, point by point")
 ax.plot(scores, band["prediction"], color="#0072b2", linewidth=2, label="KWW as the instrument")
 ax.plot(scores, ordinary.predict(rows), "--", color="#d55e00", linewidth=2,

@@ -53,7 +53,7 @@ print(pd.DataFrame({method: {"educ": fit.params_["educ"],
 # robust F of the first stage is a diagnostic of every fit, and linearmodels gives the classical
 # table.
 
-print(fits["kmm"].diagnostics_.set_index("name").loc[["first_stage_F", "overidentification"],
+print(fits["kmm"].diagnostics_.set_index("name").loc[["first_stage_f", "overidentification"],
                                                      ["value", "threshold", "passed"]])
 print(fits["2sls"].first_stage().T)
 

@@ -50,10 +50,10 @@ sets = {name: fit.confidence_set(formulas[name][2]) for name, fit in fits.items(
 table = {}
 for name, fit in fits.items():
     row = fit.result_.to_frame().set_index("parameter").loc[formulas[name][2]]
-    strength = fit.diagnostics_.set_index("name").loc["first_stage_F"]
+    strength = fit.diagnostics_.set_index("name").loc["first_stage_f"]
     table[name] = {"F": strength["value"], "strong": strength["passed"],
                    "estimate": row["estimate"], "error": row["standard_error"],
-                   "normal": (round(row["lower"], 3), round(row["upper"], 3)),
+                   "normal": (round(row["low"], 3), round(row["high"], 3)),
                    "S set": [(round(low, 3), round(high, 3)) for low, high in sets[name].intervals]}
 print(pd.DataFrame(table).T.to_string())
 

@@ -23,6 +23,21 @@ def rng():
     return np.random.default_rng(20260101)
 
 
+@pytest.fixture(scope="session")
+def wild():
+    """The comparison of tables with everything in them that can be hard to print."""
+    from pages import wild_comparison  # loads most of divest, which some tests must not
+
+    return wild_comparison()
+
+
+@pytest.fixture(scope="session")
+def page(wild):
+    from pages import NAMES
+
+    return wild.to_html(**NAMES)
+
+
 @pytest.fixture(autouse=not plain.COMPILED)
 def pairs_in_numpy(request, monkeypatch):
     """Without compilation, loops over pairs take minutes: but for their own tests, their twins."""

@@ -64,6 +64,16 @@ def test_tile(kernel, parts, rng):
     assert_near(found, expected[4:10, 10:19], expected)
 
 
+def all_sums(points, families, parameters, side):
+    """The loops put together: the sum off the diagonal, the diagonal, and sums of the rows."""
+    n = points.shape[2]
+    corners, diagonal = loops.tile_corners(n, side), np.empty(n)
+    partial = np.zeros((len(corners), 2, side))
+    loops.tile_sums(points, families, parameters, corners, partial, diagonal)
+    rows = loops.add_tiles(corners, partial, n)
+    return rows.sum(), diagonal, rows
+
+
 @every
 @weights
 def test_diagonal(kernel, parts, rng):
@@ -73,7 +83,7 @@ def test_diagonal(kernel, parts, rng):
     squares = (points**2).sum(axis=1)
     expected = phi * squares[1] - 2 * slope * (5 if parts == 2 else squares[2])
     arguments = kernel.loop_arguments()
-    assert_near(loops.stein_sums(points, *arguments, 3)[1], expected, expected)
+    assert_near(all_sums(points, *arguments, 3)[1], expected, expected)
     assert_near(np.diag(loops.stein_cross(points, points, *arguments)), expected, expected)
 
 
@@ -83,7 +93,7 @@ def test_diagonal(kernel, parts, rng):
 def test_sums(kernel, parts, side, rng):
     points = random_points(rng, 23, 3, parts)
     matrix = twin(kernel, points)
-    found = loops.stein_sums(points, *kernel.loop_arguments(), side)
+    found = all_sums(points, *kernel.loop_arguments(), side)
     total, diagonal, rows = plain.stein_sums(matrix)
     assert_near(found[0], total, len(matrix) * matrix)
     assert_near(found[1], diagonal, matrix)
@@ -97,7 +107,7 @@ def test_more_than_one_block_of_columns(parts, extra, rng):
     points, kernel = random_points(rng, n, 2, parts), imq(bandwidth=1.0)
     matrix = twin(kernel, points)
     assert_near(loops.stein_cross(points, points, *kernel.loop_arguments()), matrix, matrix)
-    total, _, rows = loops.stein_sums(points, *kernel.loop_arguments(), loops.SIDE)
+    total, _, rows = all_sums(points, *kernel.loop_arguments(), loops.SIDE)
     assert_near(total, plain.stein_sums(matrix)[0], n * matrix)
     assert_near(rows, plain.stein_sums(matrix)[2], n * matrix)
 
@@ -119,7 +129,7 @@ def test_parts_of_tiles(parts, rng):
         loops.tile_sums(points, *arguments, corners[some], again[some], also)
     assert_array_equal(again, partial)
     assert_array_equal(also, diagonal)
-    _, same, rows = loops.stein_sums(points, *arguments, 6)
+    _, same, rows = all_sums(points, *arguments, 6)
     assert_array_equal(rows, loops.add_tiles(corners, partial, 22))
     assert_array_equal(same, diagonal)
 
@@ -160,7 +170,7 @@ def test_sums_of_single_precision_are_double(rng):
 
 def test_one_point():
     arguments = imq(bandwidth=1).loop_arguments()
-    total, diagonal, rows = loops.stein_sums(np.ones((2, 3, 1)), *arguments, 4)
+    total, diagonal, rows = all_sums(np.ones((2, 3, 1)), *arguments, 4)
     assert total == 0
     assert_array_equal(rows, [0])
     assert_allclose(diagonal, [6])  # |s|^2 + d
@@ -179,7 +189,7 @@ def test_one_point():
 def test_six_points(kernel, u, v):
     X = np.arange(12).reshape(6, 2) / 7 - 0.5
     X[3] *= -1.3
-    total, diagonal, rows = loops.stein_sums(pack(X, -X), *kernel.loop_arguments(), 4)
+    total, diagonal, rows = all_sums(pack(X, -X), *kernel.loop_arguments(), 4)
     assert_allclose(total / 30, u, rtol=1e-10)
     assert_allclose((total + diagonal.sum()) / 36, v, rtol=1e-10)
     assert_allclose(rows.sum(), total, rtol=1e-14)
@@ -214,8 +224,8 @@ def test_unit_weights_change_nothing(kernel, rng):
         arguments = kernel.loop_arguments()
         expected = loops.stein_cross(points, points, *arguments)
         assert_near(loops.stein_cross(weighted, weighted, *arguments), expected, expected)
-        sums = loops.stein_sums(points, *arguments, 6)
-        for one, other in zip(loops.stein_sums(weighted, *arguments, 6), sums, strict=True):
+        sums = all_sums(points, *arguments, 6)
+        for one, other in zip(all_sums(weighted, *arguments, 6), sums, strict=True):
             assert_near(one, other, n**2 * expected)
 
 

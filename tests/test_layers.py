@@ -16,7 +16,8 @@ LAYERS = [  # from the top: the parts, and what they may import from outside (No
     (["_jit"], COMPILED),
     (["_kernels"], COMPILED),
     (["generators", "kernels", "groups"], VALUES),
-    (["_validation", "_samples", "_neighbors", "_results", "_base"], FOUNDATION),
+    (["_validation", "_samples", "_neighbors", "_results", "_reports", "_base", "_boundary"],
+     FOUNDATION),
     (["_resampling", "_parts"], FOUNDATION | {"dask", "joblib", "threadpoolctl", "tqdm"}),
     (["divergence", "dependence", "discrete", "goodness_of_fit", "density", "unnormalized",
       "moments", "sample_complexity", "bounds", "series"], None),
@@ -85,6 +86,14 @@ def test_package_keeps_its_layers():
     files = {p.relative_to(package).as_posix(): p for p in package.rglob("*.py")}
     assert "_jit.py" in files
     assert complaints({name: p.read_text("utf-8") for name, p in files.items()}) == []
+
+
+def test_picture_of_the_house_shows_every_part():
+    package = Path(divest.__file__).parent
+    picture = (package.parent / "docs" / "_static" / "architecture.svg").read_text("utf-8")
+    parts = {path.stem for path in package.iterdir() if path.stem in LEVEL} - {"__main__"}
+    assert "divergence" in parts
+    assert {part for part in parts if f">{part}<" not in picture} == set()
 
 
 @pytest.mark.parametrize(

@@ -250,3 +250,8 @@ def test_errors(rng):
         block_divergence(np.where(P > 3, np.nan, P), Q)
     with pytest.raises(ValueError, match="confidence_level"):
         block_divergence(P, Q, confidence_level=1.5)
+
+
+def test_progress_counts_blocks(rng, capsys):
+    block_divergence(*samples(rng, 600), n_blocks=10, random_state=0, progress=True)
+    assert "10/10" in capsys.readouterr().err

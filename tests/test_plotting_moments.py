@@ -18,7 +18,8 @@ def closed_figures():
 
 @pytest.fixture
 def estimate():
-    return MomentEstimate(["slope", "level"], np.array([1.5, 0.0]), np.diag([0.04, 1.0]), "m", 50)
+    return MomentEstimate(["slope", "level"], np.array([1.5, 0.0]), np.diag([0.04, 1.0]), "m",
+                          (50,))
 
 
 def tent(points, height=1.0):
@@ -70,7 +71,7 @@ def test_normal_interval_is_drawn_and_in_view(estimate):
     ax = plot_confidence_set(tent(np.linspace(-2, 5, 71)), estimate=estimate)
     bar = ax.lines[2].get_xdata()
     assert_allclose(bar, 1.5 + 1.959964 * 0.2 * np.array([-1, 1]), rtol=1e-6)
-    far = MomentEstimate(["slope"], np.array([40.0]), np.eye(1), "m", 50)
+    far = MomentEstimate(["slope"], np.array([40.0]), np.eye(1), "m", (50,))
     low, high = plot_confidence_set(tent(np.linspace(-2, 5, 71)), estimate=far).get_xlim()
     assert low < -0.4
     assert high > 42
@@ -96,7 +97,7 @@ def test_other_parameters_are_profiled_out():
 
 
 def test_coefficients_and_their_intervals(estimate):
-    ax = plot_coefficients({"a": estimate, "b": estimate}, "slope", level=0.9)
+    ax = plot_coefficients({"a": estimate, "b": estimate}, "slope", confidence_level=0.9)
     (segments,) = [lines.get_segments() for lines in ax.containers[0][2]]
     assert_allclose(np.array(segments)[:, :, 0],
                     np.tile(1.5 + 1.644854 * 0.2 * np.array([-1, 1]), (2, 1)), rtol=1e-6)

@@ -223,7 +223,7 @@ def test_fitted_power_goes_through_the_wanted_one(power):
     assert_allclose(labelled(ax, "level")[:, 1], 0.05)
     assert_allclose(marked(ax, "D"), [[power.n, 0.8]])
     (reach,) = [bar for bar in bars(ax) if np.ptp(bar[:, 1]) == 0]
-    assert_allclose(reach[:, 0], power.interval())
+    assert_allclose(reach[:, 0], power.confidence_interval())
     assert ax.get_title().startswith(f"power 0.8 at n = {np.ceil(power.n):.0f} (")
 
 

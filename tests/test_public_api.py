@@ -1,9 +1,12 @@
 """Everything public is importable, documented and shown in an example."""
 
 import ast
+import dataclasses
 import importlib
 import inspect
 import pkgutil
+import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -66,3 +69,61 @@ def test_every_file_says_what_it_is_for():
     silent = [p.name for p in files if not ast.get_docstring(ast.parse(p.read_text("utf-8")))]
     assert files
     assert silent == []
+
+
+def members():
+    """(path, function) of every public function, and of every method and property of divest's own.
+
+    Names are those under which users reach them; what comes from other packages is left out.
+    """
+    for module, name in sorted(set(public_names())):
+        value = getattr(importlib.import_module(module), name)
+        if inspect.isfunction(value):
+            yield f"{module}.{name}", value
+        elif inspect.isclass(value) and value.__module__.startswith("divest"):
+            yield f"{module}.{name}", value
+            for part in dir(value):
+                found = inspect.getattr_static(value, part)
+                found = getattr(found, "fget", None) or getattr(found, "__func__", found)
+                if part[0] != "_" and inspect.isfunction(found) and (
+                        found.__module__.startswith("divest")):
+                    yield f"{module}.{name}.{part}", found
+
+
+def once():
+    """The same, each object under its shortest path."""
+    paths = {}
+    for path, value in members():
+        if id(value) not in paths or len(path) < len(paths[id(value)][0]):
+            paths[id(value)] = path, value
+    return sorted(paths.values(), key=lambda found: found[0])
+
+
+@pytest.mark.parametrize(("path", "value"), [
+    pytest.param(path, value, id=path) for path, value in once()])
+def test_docstring_passes_numpydoc(path, value):
+    """By the rules of pyproject.toml; that of methods that are defined in private files, too."""
+    validate = pytest.importorskip("numpydoc.validate").validate
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))
+    left_out = project["tool"]["numpydoc_validation"]["checks"]
+    if getattr(value, "_is_protocol", False):
+        left_out = [*left_out, "PR01"]  # nobody calls it
+    assert left_out[0] == "all"  # but for those that follow
+    if dataclasses.is_dataclass(value):  # says under Attributes what its parameters are
+        left_out = [*left_out, "PR01"]
+        told = inspect.getdoc(value)
+        own = [name for name in inspect.get_annotations(value) if name[0] != "_"]
+        assert [name for name in own if not re.search(rf"^(\w+, )*{name}\b", told, re.M)] == []
+    errors = [error for error in validate(path)["errors"] if error[0] not in left_out]
+    assert errors == []
+
+
+@pytest.mark.parametrize(("path", "function"), [
+    pytest.param(path, value, id=path) for path, value in once() if inspect.isfunction(value)])
+def test_signature_has_types(path, function):
+    """Constructors of estimators are not asked: scikit-learn's parameters may be many things."""
+    signature = inspect.signature(function)
+    bare = [name for name, one in signature.parameters.items()
+            if one.annotation is one.empty and name not in ("self", "cls")]
+    assert bare == []
+    assert signature.return_annotation is not signature.empty

@@ -8,23 +8,13 @@ import shlex
 import numpy as np
 import pandas as pd
 import pytest
-from pages import EVIL, NAMES, SEASONS, Page, wild_comparison
+from pages import EVIL, NAMES, SEASONS, Page
 
 from divest import compare, compare_groups
 from divest.cli import main
 from divest.report import _files
 
 pytestmark = pytest.mark.filterwarnings("ignore::divest.TrustWarning")
-
-
-@pytest.fixture(scope="module")
-def wild():
-    return wild_comparison()
-
-
-@pytest.fixture(scope="module")
-def page(wild):
-    return wild.to_html(**NAMES)
 
 
 def test_file_is_the_page(wild, page, tmp_path):

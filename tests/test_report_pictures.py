@@ -7,23 +7,13 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from pages import EVIL, NAMES, wild_comparison
+from pages import EVIL
 
 from divest.comparison import _pictures
 from divest.comparison._pictures import column_pictures
 from divest.report._figures import ticks
 
 pytestmark = pytest.mark.filterwarnings("ignore::divest.TrustWarning")
-
-
-@pytest.fixture(scope="module")
-def wild():
-    return wild_comparison()
-
-
-@pytest.fixture(scope="module")
-def page(wild):
-    return wild.to_html(**NAMES)
 
 
 def test_densities_are_near_the_truth(rng):

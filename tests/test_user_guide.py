@@ -16,11 +16,11 @@ PACKAGE = Path(divest.__file__).parent
 PAGES = PACKAGE.parent / "docs" / "user_guide"
 EXPLAINED = {  # the files whose diagnostics a page has to name
     "divergence": ["divergence/*.py"],
-    "goodness_of_fit": ["goodness_of_fit/*.py"],
+    "goodness_of_fit": ["goodness_of_fit/*.py", "_boundary.py"],
     "blind_spots": ["goodness_of_fit/robust.py", "goodness_of_fit/log_perplexity.py",
                     "goodness_of_fit/planning.py", "goodness_of_fit/*perturbed.py",
                     "goodness_of_fit/*modes.py", "goodness_of_fit/*sequence*.py"],
-    "unnormalized": ["unnormalized/*.py"],
+    "unnormalized": ["unnormalized/*.py", "_boundary.py"],
     "density": ["density/*.py"],
     "compare": ["comparison/*.py"],
     "sample_size": ["sample_complexity/*.py", "divergence/*symmetric*.py"],
@@ -61,8 +61,8 @@ def diagnostics(page):
     ("unnormalized", {"rows_per_parameter", "boundary_inside"}),
     ("density", {"condensed_share"}),
     ("sample_size", {"null_scale", "extrapolation", "fit_risk", "forward_finite"}),
-    ("moments", {"first_stage_F", "weak_identification", "edge_of_path", "few_groups"}),
-    ("categories", {"new_categories", "small_cells", "too_few_rows", "relaxations"}),
+    ("moments", {"first_stage_f", "weak_identification", "edge_of_path", "few_groups"}),
+    ("categories", {"new_categories", "small_cells", "few_rows", "relaxations"}),
     ("study", {"failed_cells"}),
 ])
 def test_diagnostics_are_found(page, some):

@@ -4,6 +4,9 @@ Rows come as a `Rows`, in blocks of ``BLOCK`` that should hold neighbours: a blo
 query to change its sum by more than a part in e**45 is left out. Exponential kernels are summed as
 ``exp(-(u - shift))`` with u = ``factor * scale * |q - z|^2`` (its root for EXPONENTIAL) plus the
 offset of the row, and `shift` near the smallest u so far, so that no sum is ever zero.
+
+The file is long as loops that call each other share one: the cache of compiled code does not see
+edits elsewhere.
 """
 
 import math

@@ -47,22 +47,6 @@ def stein_cross(points, others, families, parameters):
 
 
 @kernel
-def stein_sums(points, families, parameters, side):
-    """Sum of h over pairs i != j, h of each point with itself, and sums of h over j != i.
-
-    `side` is that of the tiles; ``SIDE`` does.
-    """
-    n, total = points.shape[2], 0.0
-    corners, diagonal = tile_corners(n, side), np.empty(n)
-    partial = np.zeros((corners.shape[0], 2, side))
-    tile_sums(points, families, parameters, corners, partial, diagonal)
-    rows = add_tiles(corners, partial, n)
-    for i in range(n):
-        total += rows[i]
-    return total, diagonal, rows
-
-
-@kernel
 def tile_corners(n, side):
     """First row and column of each square tile of the upper triangle, row by row."""
     blocks = (n + side - 1) // side

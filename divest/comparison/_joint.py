@@ -35,7 +35,7 @@ def compare_jointly(p: pd.DataFrame, q: pd.DataFrame, kinds: dict[Any, str],
     samples, shares = zip(*(_complete(frame, names) for frame in (p, q)), strict=True)
     counts = [len(sample) for sample in samples]
     if min(counts) < MIN_ROWS:
-        few = Diagnostic("complete_rows", float(min(counts)), float(MIN_ROWS), False,
+        few = Diagnostic("few_rows", float(min(counts)), float(MIN_ROWS), False,
                          "too few rows without missing numbers for a joint comparison; leave out "
                          "columns with many missing values, or get more rows")
         return empty[0], _with_divergence([few], "joint"), None

@@ -105,6 +105,17 @@ class GroupComparison:
         return table.sort_values("group", key=lambda s: s.map(place), ignore_index=True)
 
     @property
+    def trusted(self) -> bool:
+        """Whether every diagnostic passed, in each group and column.
+
+        Returns
+        -------
+        bool
+            False where some number is doubtful.
+        """
+        return bool(self.columns["trusted"].all())
+
+    @property
     def verdict(self) -> str:
         """The answer in one sentence.
 
@@ -222,7 +233,7 @@ def compare_groups(reference: Any, current: Any, by: str, *, freq: str | None = 
                    columns: Iterable[str] | None = None, level: float = 0.05,
                    minimum_effect: float = 0.0, bins: int = 10, correction: str = "fdr_bh",
                    n_resamples: int = 999, random_state: Any = None,
-                   n_jobs: int | None = None) -> GroupComparison:
+                   n_jobs: int | None = None, progress: bool = False) -> GroupComparison:
     """Compare each group of a table with the whole of a reference table, column by column.
 
     Parameters
@@ -251,6 +262,8 @@ def compare_groups(reference: Any, current: Any, by: str, *, freq: str | None = 
         Source of the permutations.
     n_jobs : int, optional
         Threads, through joblib.
+    progress : bool, default False
+        Show a progress bar.
 
     Returns
     -------
@@ -299,8 +312,9 @@ def compare_groups(reference: Any, current: Any, by: str, *, freq: str | None = 
         "random_state": seed_of(root)})
     with warnings.catch_warnings():  # the column `trusted` says it
         warnings.simplefilter("ignore", TrustWarning)
-        table = drift_table(p, q, by=by, freq=freq, level=level, minimum_effect=minimum_effect,
+        table = drift_table(q, p, by=by, freq=freq, level=level, minimum_effect=minimum_effect,
                             bins=bins, correction=correction, columns=names,
-                            n_resamples=n_resamples, random_state=root, n_jobs=n_jobs)
+                            n_resamples=n_resamples, random_state=root, n_jobs=n_jobs,
+                            progress=progress)
     return GroupComparison(table, level, minimum_effect, tuple(table.attrs["unmatched"]), len(q),
                            len(p), call)

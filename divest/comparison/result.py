@@ -103,6 +103,17 @@ class Comparison:
         return joint or bool(self.columns["drift"].any())
 
     @property
+    def trusted(self) -> bool:
+        """Whether every diagnostic passed, of the joint comparison and of each column.
+
+        Returns
+        -------
+        bool
+            False where some number is doubtful.
+        """
+        return bool(self.diagnostics["passed"].all() and self.columns["trusted"].all())
+
+    @property
     def verdict(self) -> str:
         """The answer in a few sentences.
 

@@ -38,7 +38,7 @@ def _condensed(share: float, of: str) -> Diagnostic:
                       "rows in disguise; use fewer columns, more rows or a larger bandwidth")
 
 
-def tied_share(rows: np.ndarray, spread: np.ndarray, of: str = "the data") -> Diagnostic:
+def repeated_rows(rows: np.ndarray, spread: np.ndarray, of: str = "the data") -> Diagnostic:
     """Share of the rows that are copies of others.
 
     0 where they were rounded in steps of at most half the bandwidth `spread` of each column, which
@@ -47,7 +47,7 @@ def tied_share(rows: np.ndarray, spread: np.ndarray, of: str = "the data") -> Di
     copies = 1.0 - _n_distinct(rows) / len(rows)
     if copies > 0 and all(rounding_step(x) <= h / 2 for x, h in zip(rows.T, spread, strict=True)):
         copies = 0.0
-    return Diagnostic("tied_share", copies, 0.5, copies <= 0.5,
+    return Diagnostic("repeated_rows", copies, 0.5, copies <= 0.5,
                       f"so many rows are copies of others that {of} are discrete, and have no "
                       "density; count them instead (divest.discrete)")
 

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from divest._resampling import root_sequence
 from divest._results import diagnostics_frame, warn_if_doubtful
 from divest._validation import check_number, check_option, check_rows, check_sample
-from divest.density._diagnostics import condensed_share, tied_share
+from divest.density._diagnostics import condensed_share, repeated_rows
 from divest.density._effective_rows import regime_of
 from divest.density._mixture import FAR, WeightedKernels, select_bandwidths
 from divest.density._sums import PointSet, log_sums
@@ -134,7 +134,7 @@ class ConditionalKernelDensity(BaseEstimator):
         self._points, self._joint = PointSet(Z), PointSet(np.hstack([Z / hx, V / hy]))
         self._mixture = WeightedKernels(Z, V, self.bandwidth_, self.n_jobs)
         found = [condensed_share(self._points, hx, n_jobs=self.n_jobs, of="the density of y"),
-                 tied_share(V, np.full(V.shape[1], self.bandwidth_[0]), of="the values of y")]
+                 repeated_rows(V, np.full(V.shape[1], self.bandwidth_[0]), of="the values of y")]
         self.diagnostics_ = diagnostics_frame(found)
         warn_if_doubtful(found, type(self).__name__)
         return self

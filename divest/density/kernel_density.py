@@ -290,7 +290,7 @@ class KernelDensity(DensityQueries):
         """What the sample and the bandwidth say about the estimate."""
         chosen, points, names = self.selector_, self._fitted.points, getattr(
             self, "feature_names_in_", None)
-        found = [_diagnostics.tied_share(X, units.spread)]
+        found = [_diagnostics.repeated_rows(X, units.spread)]
         if self.metric in EUCLIDEAN:
             found.append(_diagnostics.condensed_share(points, n_jobs=self.n_jobs))
         if chosen is None:

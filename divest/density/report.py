@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 from math import nan
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from divest._reports import Report
 from divest._results import TrustWarning
 from divest._samples import as_frame, as_numbers, numeric_columns
 from divest._validation import check_finite
@@ -25,7 +25,7 @@ _MOST_LEFT_OUT = 20_000  # rows up to which each is left out once
 
 
 @dataclass(frozen=True, eq=False)
-class DensityReport:
+class DensityReport(Report):
     """What `density_report` found.
 
     Attributes
@@ -67,6 +67,7 @@ class DensityReport:
     n_dropped: int
     names: tuple[str, ...]
     left_out: tuple[str, ...]
+    _digits = 5
 
     @property
     def rule(self) -> str:
@@ -90,17 +91,6 @@ class DensityReport:
             Columns name, value, threshold, passed and advice.
         """
         return self.estimator.diagnostics_
-
-    @property
-    def trusted(self) -> bool:
-        """Whether every diagnostic passed.
-
-        Returns
-        -------
-        bool
-            False where the density is doubtful.
-        """
-        return bool(self.diagnostics["passed"].all())
 
     @property
     def verdict(self) -> str:
@@ -129,29 +119,21 @@ class DensityReport:
                   **self.regimes.shares, "trusted": self.trusted}
         return self.columns.assign(**shared)
 
-    def summary(self) -> str:
-        """Verdict, estimate, bandwidths, regimes and advice as text.
+    def _opening(self) -> list[str]:
+        lines = [f"Density of {self.n_rows} rows of {self._columns_in_words()}."]
+        if self.n_dropped:
+            lines.append(f"Rows left out because of missing values: {self.n_dropped}.")
+        return lines + self._left_out_in_words()
 
-        Returns
-        -------
-        str
-            Text to print.
-        """
-        parts = [*_opening(self), self.verdict, ""]
-        for title, table in _tables(self):
-            parts += [title, table.to_string(index=False, float_format=lambda x: f"{x:.5g}",
-                                             na_rep="-"), ""]
-        return "\n".join([*parts, *_notes(self)])
-
-    def __str__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        tables = "".join(f"<p>{escape(title)}</p>{table.to_html(index=False)}"
-                         for title, table in _tables(self))
-        notes = "".join(f"<li>{escape(line)}</li>" for line in _notes(self))
-        return (f"<p>{escape(' '.join(_opening(self)))}</p><p><b>{escape(self.verdict)}</b></p>"
-                f"{tables}<ul>{notes}</ul>")
+    def _tables(self) -> list[tuple[str, pd.DataFrame]]:
+        estimate = {"rule": self.rule, "kernel": self.estimator.kernel, **self._estimate()}
+        shares = {name: share for name, share in self.regimes.shares.items()
+                  if name != "empty" or share}
+        return [("Estimate (loo_log_likelihood: mean in nats, each row left out once)",
+                 pd.DataFrame([estimate]).drop(columns="n_dropped")),
+                ("Bandwidths, in the units of the columns", self.columns),
+                ("Share of the rows where the estimate rests on fewer than five others "
+                 "(condensed), has heavy tails, or is normal (clt)", pd.DataFrame([shares]))]
 
     def _estimate(self) -> dict[str, Any]:
         """What holds for the whole estimate."""
@@ -272,39 +254,3 @@ def _leave_one_out(estimator: KernelDensity) -> float:
     if not np.ptp(fitted.points.rows, axis=0).any():
         return nan
     return estimator.loo_log_likelihood()
-
-
-# ------------------------------------------------------------ the text
-def _opening(report: DensityReport) -> list[str]:
-    """What was estimated from what."""
-    columns = ", ".join(report.names[:5]) + (" ..." if len(report.names) > 5 else "")
-    count = f"{len(report.names)} column{'s' if len(report.names) > 1 else ''}"
-    lines = [f"Density of {report.n_rows} rows of {count} ({columns})."]
-    if report.n_dropped:
-        lines.append(f"Rows left out because of missing values: {report.n_dropped}.")
-    if report.left_out:
-        lines.append("Columns left out because they hold no numbers: "
-                     f"{', '.join(report.left_out)}.")
-    return lines
-
-
-def _tables(report: DensityReport) -> list[tuple[str, pd.DataFrame]]:
-    """What is shown, each with a title."""
-    estimate = {"rule": report.rule, "kernel": report.estimator.kernel, **report._estimate()}
-    shares = {name: share for name, share in report.regimes.shares.items()
-              if name != "empty" or share}
-    return [("Estimate (loo_log_likelihood: mean in nats, each row left out once)",
-             pd.DataFrame([estimate]).drop(columns="n_dropped")),
-            ("Bandwidths, in the units of the columns", report.columns),
-            ("Share of the rows where the estimate rests on fewer than five others (condensed), "
-             "has heavy tails, or is normal (clt)", pd.DataFrame([shares]))]
-
-
-def _notes(report: DensityReport) -> list[str]:
-    """Advice of the failed diagnostics."""
-    failed = report.diagnostics[~report.diagnostics["passed"]]
-    if failed.empty:
-        return [f"All {len(report.diagnostics)} diagnostics passed: nothing speaks against "
-                "trusting this."]
-    return [f"Doubtful: {row.name} = {row.value:.3g}: {row.advice}."
-            for row in failed.itertuples(index=False)]

@@ -34,6 +34,10 @@ class CountDivergenceResult(EstimateResult):
         ``2 n m / ((n + m) f''(1))``: the scaled estimate is nearly noncentral chi-square.
     n_cells : int
         Cells that are not empty in both samples.
+    cells : tuple
+        What `table` is made of.
+    sample_names : tuple of str
+        What the columns of `table` call the samples.
 
     Examples
     --------
@@ -105,6 +109,11 @@ class CountDivergenceResult(EstimateResult):
         -------
         tuple of float
             Lower and upper limit, not below 0; NaN without a standard error.
+
+        Raises
+        ------
+        ValueError
+            When `level` is not between 0 and 1.
         """
         if self.null_pvalue > NEAR_NULL and np.isfinite(self.standard_error):
             limits = self._local_interval(check_number(

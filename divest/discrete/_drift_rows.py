@@ -54,7 +54,7 @@ class DriftColumn:
                "new_categories": 0, "psi": np.nan, "psi_standard_error": np.nan,
                "psi_corrected": np.nan, "test": "none", "statistic": np.nan, "pvalue": np.nan,
                "pvalue_minimum_effect": np.nan}
-        diagnostics = [_too_few_rows(min(present))]
+        diagnostics = [_few_rows(min(present))]
         if self.kind not in ("empty", "identifier"):
             values = _sorted_numbers(p) if self.kind == "numeric" else p
             cells = self._cells(values, missing)
@@ -122,8 +122,8 @@ def missing_pvalue(missing_p: int, n: int, missing_q: int, m: int) -> float:
     return float(fisher_exact([[missing_q, m - missing_q], [missing_p, n - missing_p]]).pvalue)
 
 
-def _too_few_rows(fewest: int) -> Diagnostic:
-    return Diagnostic("too_few_rows", fewest, MIN_ROWS, fewest >= MIN_ROWS,
+def _few_rows(fewest: int) -> Diagnostic:
+    return Diagnostic("few_rows", fewest, MIN_ROWS, fewest >= MIN_ROWS,
                       "values of the column in the smaller table; below the threshold its laws are "
                       "rough and its power is low: get more rows")
 

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from divest._results import Diagnostic, diagnostics_frame, warn_if_doubtful
+from divest._results import Diagnostic, _Table, rows_as_text, warn_if_doubtful
 from divest._validation import check_number
 from divest.discrete._sequences import check_states
 from divest.discrete.transitions import TransitionCounts, transition_counts
 
+METHOD = "steps until absorption"
 MIN_ABSORPTIONS = 10.0
 
 
 @dataclass(frozen=True, eq=False)
-class AbsorptionTimes:
+class AbsorptionTimes(_Table):
     """Expected numbers of steps until absorption, one per transient state.
 
     Attributes
@@ -34,6 +35,8 @@ class AbsorptionTimes:
         What speaks for and against the numbers.
     confidence_level : float
         The level of the intervals in `to_frame`.
+    method : str, default "steps until absorption"
+        What was computed.
 
     Examples
     --------
@@ -49,6 +52,7 @@ class AbsorptionTimes:
     n_transitions: np.ndarray
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
     confidence_level: float = 0.95
+    method: str = METHOD
 
     def confidence_interval(self, level: float | None = None) -> np.ndarray:
         """Intervals that are normal on the scale of the logarithm: times are skewed to the right.
@@ -62,6 +66,11 @@ class AbsorptionTimes:
         -------
         ndarray of shape (m, 2)
             Lower limit, not below 1, and upper limit for each state.
+
+        Raises
+        ------
+        ValueError
+            When `level` is not between 0 and 1.
         """
         from scipy.special import ndtri
 
@@ -84,18 +93,15 @@ class AbsorptionTimes:
             "low": low, "high": high, "confidence_level": self.confidence_level,
             "n_transitions": self.n_transitions})
 
-    def diagnostics_frame(self) -> pd.DataFrame:
-        """The diagnostics as a table.
+    def summary(self) -> str:
+        """The rows as a text table, then the advice of every failed diagnostic.
 
         Returns
         -------
-        DataFrame
-            One row per diagnostic.
+        str
+            Text to print.
         """
-        return diagnostics_frame(self.diagnostics)
-
-    def _repr_html_(self) -> str:
-        return self.to_frame().to_html(index=False)
+        return rows_as_text(self.to_frame(), self.method, self._doubts())
 
 
 def absorption_times(X: Any, transient: Any, lengths: Any = None, *,

@@ -21,19 +21,19 @@ from divest.discrete._multiplicity import CORRECTIONS, adjusted
 
 MOST_RESAMPLES = 100_000
 
-def drift_table(current: Any, reference: Any, *, by: str | None = None, freq: str | None = None,
+def drift_table(reference: Any, current: Any, *, by: str | None = None, freq: str | None = None,
                 level: float = 0.05, minimum_effect: float = 0.0, bins: int = 10,
                 correction: str = "fdr_bh", columns: Iterable[str] | None = None,
                 n_resamples: int = 999, random_state: Any = None,
-                n_jobs: int | None = None) -> pd.DataFrame:
+                n_jobs: int | None = None, progress: bool = False) -> pd.DataFrame:
     """Compare every column of a table with the same column of a reference table.
 
     Parameters
     ----------
-    current : DataFrame or array-like of shape (n_current, d)
-        The table in question; the P of ``D(P || Q)``.
     reference : DataFrame or array-like of shape (n_reference, d)
         The table compared against; the Q of ``D(P || Q)``.
+    current : DataFrame or array-like of shape (n_current, d)
+        The table in question; the P of ``D(P || Q)``.
     by : str, optional
         A column of `current`: each of its groups is compared with the whole reference. It is left
         out of the comparison itself.
@@ -57,6 +57,8 @@ def drift_table(current: Any, reference: Any, *, by: str | None = None, freq: st
         Source of the permutations.
     n_jobs : int, optional
         Threads, through joblib.
+    progress : bool, default False
+        Show a progress bar.
 
     Returns
     -------
@@ -110,7 +112,7 @@ def drift_table(current: Any, reference: Any, *, by: str | None = None, freq: st
     >>> from divest.discrete import drift_table
     >>> penguins = load_penguins()
     >>> female, male = (penguins[penguins["sex"] == sex] for sex in ("female", "male"))
-    >>> table = drift_table(male, female, columns=["bill_length_mm", "island"])
+    >>> table = drift_table(female, male, columns=["bill_length_mm", "island"])
     >>> table[["column", "test", "drift"]]
                column  test  drift
     0  bill_length_mm    AD   True
@@ -119,7 +121,7 @@ def drift_table(current: Any, reference: Any, *, by: str | None = None, freq: st
     Every year against all years before:
 
     >>> first = penguins[penguins["year"] == 2007]
-    >>> table = drift_table(penguins[penguins["year"] > 2007], first, by="year",
+    >>> table = drift_table(first, penguins[penguins["year"] > 2007], by="year",
     ...                     columns=["bill_length_mm", "species"])
     >>> table[["group", "column"]].sort_values(["group", "column"]).to_numpy().tolist()
     [[2008, 'bill_length_mm'], [2008, 'species'], [2009, 'bill_length_mm'], [2009, 'species']]
@@ -127,7 +129,7 @@ def drift_table(current: Any, reference: Any, *, by: str | None = None, freq: st
     table, failed = _rows_and_doubts(
         current, reference, by=by, freq=freq, level=level, minimum_effect=minimum_effect, bins=bins,
         correction=correction, columns=columns, n_resamples=n_resamples, random_state=random_state,
-        n_jobs=n_jobs)
+        n_jobs=n_jobs, progress=progress)
     warn_if_doubtful(_once(failed), "drift_table")
     return table
 
@@ -135,7 +137,7 @@ def drift_table(current: Any, reference: Any, *, by: str | None = None, freq: st
 def _rows_and_doubts(current: Any, reference: Any, *, level: float, minimum_effect: float,
                      bins: int, n_resamples: int, random_state: Any, n_jobs: int | None,
                      by: str | None = None, freq: str | None = None, correction: str = "fdr_bh",
-                     columns: Iterable[str] | None = None
+                     columns: Iterable[str] | None = None, progress: bool = False
                      ) -> tuple[pd.DataFrame, list[tuple[Any, Diagnostic]]]:
     """The drift table, and each failed diagnostic with its column."""
     check_option("correction", correction, CORRECTIONS)
@@ -150,7 +152,8 @@ def _rows_and_doubts(current: Any, reference: Any, *, level: float, minimum_effe
                            min(ceil(2 * rows / level), MOST_RESAMPLES))
     root = root_sequence(random_state)
     tasks = ((p[name], q[name], groups, options, _seed(root, i)) for i, name in enumerate(p))
-    found = list(chain(*run_tasks(_column_rows, tasks, p.shape[1], n_jobs=n_jobs)))
+    found = list(chain(*run_tasks(_column_rows, tasks, p.shape[1], n_jobs=n_jobs,
+                                  progress=progress, unit="column")))
     table = adjusted(pd.DataFrame([row for row, _ in found]), level, correction)
     table.attrs["unmatched"] = list(unmatched)
     return table, [(row["column"], one) for row, failed in found for one in failed]

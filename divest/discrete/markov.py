@@ -96,7 +96,7 @@ class MarkovChainEstimator(BaseEstimator):
     (['rain', 'sun'], [0.55, 0.45])
     """
 
-    def __init__(self, smoothing: float = 0.5, states: Any = None) -> None:
+    def __init__(self, *, smoothing: float = 0.5, states: Any = None) -> None:
         self.smoothing = smoothing
         self.states = states
 

@@ -45,8 +45,8 @@ class MarkovDivergenceResult(CountDivergenceResult):
         """One row per state.
 
         Columns `state`, `weight` (its share in the stationary law of P), `n_p`, `n_q` (transitions
-        out of it), `divergence`, `bias`, `standard_error`, `statistic`, `df`, `pvalue`. NaN, and a
-        `df` of -1, where one chain never leaves the state.
+        out of it), `divergence`, `bias`, `standard_error`, `statistic`, `degrees_of_freedom`,
+        `pvalue`. NaN, and -1 degrees of freedom, where one chain never leaves the state.
 
         Returns
         -------
@@ -135,12 +135,12 @@ def markov_divergence(P: Any, Q: Any, divergence: str | Generator = "kl", *,
     M = smoothed(pairs.p, smoothing)
     law = stationary(M)
     table = _table(generator, pairs, law, smoothing)
-    used = table[table["df"] >= 0]
+    used = table[table["degrees_of_freedom"] >= 0]
     weight = used["weight"].to_numpy()
     estimate, bias = (float(weight @ used[name].to_numpy()) for name in ("divergence", "bias"))
     error = _standard_error(generator, pairs, table, fundamental(M, law), smoothing)
     n, m = pairs.p.sum(), pairs.q.sum()
-    df = int(used["df"].sum())
+    df = int(used["degrees_of_freedom"].sum())
     unmatched = unmatched_states(pairs)
     warn_if_doubtful([unmatched], "markov_divergence")
     return MarkovDivergenceResult(
@@ -164,9 +164,9 @@ def _table(generator: Generator, pairs: Pairs, law: np.ndarray, smoothing: float
         value, error, bias = moments(generator, p, q, n, m)
         scaled, df = row_scale(generator, n, m) * value, row.shape[1] - 1
         parts[i] = value, bias, error, scaled, df, chi_square_pvalue(scaled, df)
-    names = ["divergence", "bias", "standard_error", "statistic", "df", "pvalue"]
+    names = ["divergence", "bias", "standard_error", "statistic", "degrees_of_freedom", "pvalue"]
     table[names] = parts
-    return table.astype({"df": np.int64})
+    return table.astype({"degrees_of_freedom": np.int64})
 
 
 def _standard_error(generator: Generator, pairs: Pairs, table: pd.DataFrame, Z: np.ndarray,
@@ -195,7 +195,7 @@ def _gradients(generator: Generator, p: np.ndarray, q: np.ndarray
 
 def _null_scale(used: pd.DataFrame, generator: Generator) -> float:
     """What makes the estimate of equal chains nearly chi-square: its mean is right."""
-    n, m, df = (used[name].to_numpy(float) for name in ("n_p", "n_q", "df"))
+    n, m, df = (used[name].to_numpy(float) for name in ("n_p", "n_q", "degrees_of_freedom"))
     weight = used["weight"].to_numpy()
     mean = float(weight @ (df * generator.curvature * (n + m) / (2.0 * n * m)))
     return float(df.sum()) / mean if mean > 0 else 1.0

@@ -95,7 +95,7 @@ def population_stability_index(
     return result
 
 
-def psi_sample_size(psi: float, n_bins: int, *, power: float = 0.8, level: float = 0.05,
+def psi_sample_size(psi: float, n_cells: int, *, power: float = 0.8, level: float = 0.05,
                     ratio: float = 1.0) -> int:
     """Rows needed to see a population stability index with the test of equality.
 
@@ -103,7 +103,7 @@ def psi_sample_size(psi: float, n_bins: int, *, power: float = 0.8, level: float
     ----------
     psi : float
         The true index that is to be seen.
-    n_bins : int
+    n_cells : int
         Number of cells.
     power : float, default 0.8
         Chance to see it; above `level`.
@@ -136,14 +136,14 @@ def psi_sample_size(psi: float, n_bins: int, *, power: float = 0.8, level: float
     from scipy.stats import chi2, ncx2
 
     check_number("psi", psi, 0)
-    check_integer("n_bins", n_bins, 2)
+    check_integer("n_cells", n_cells, 2)
     check_number("level", level, 0, 1)
     check_number("power", power, level, 1)
     check_number("ratio", ratio, 0)
-    critical = chi2.isf(level, n_bins - 1)
+    critical = chi2.isf(level, n_cells - 1)
 
     def gap(shift: float) -> float:
-        return float(ncx2.sf(critical, n_bins - 1, shift)) - power
+        return float(ncx2.sf(critical, n_cells - 1, shift)) - power
 
     high = 1.0
     while gap(high) < 0:

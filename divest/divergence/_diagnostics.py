@@ -141,7 +141,7 @@ def _repeated_rows(graph: LabelledGraph) -> Diagnostic:
         distinct = max(len(np.unique(column)) for column in points.T)
         if distinct > 0.95 * len(points):
             share = float(multiplicity[multiplicity > 1].sum() / multiplicity.sum())
-    return Diagnostic("repeated_share", share, 0.02, share <= 0.02,
+    return Diagnostic("repeated_rows", share, 0.02, share <= 0.02,
                       "rows are repeated exactly in data that is otherwise distinct, so they are "
                       "not independent; drop the duplicates")
 

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import clone
 
 from divest._parts import Parts, computed, part_rows
-from divest._resampling import generators, root_sequence, run_tasks
+from divest._resampling import generators, root_sequence, run_tasks, with_progress
 from divest._results import Diagnostic, EstimateResult, TrustWarning, warn_if_doubtful
 from divest._samples import match_columns
 from divest._validation import check_integer, check_number
@@ -34,7 +34,8 @@ Estimate = Callable[[np.ndarray, np.ndarray], EstimateResult]
 
 def block_divergence(P: Any, Q: Any, estimator: Any = "kl", *, n_blocks: int | None = None,
                      random_partitions: bool = False, confidence_level: float = 0.95,
-                     random_state: Any = None, n_jobs: int | None = None) -> EstimateResult:
+                     random_state: Any = None, n_jobs: int | None = None,
+                     progress: bool = False) -> EstimateResult:
     r"""Divergence of two large samples: the mean over random blocks of rows.
 
     The rows of both samples are dealt at random to B blocks. With :math:`\hat D_b` the estimate
@@ -68,6 +69,8 @@ def block_divergence(P: Any, Q: Any, estimator: Any = "kl", *, n_blocks: int | N
         partitions, and for any `n_jobs`.
     n_jobs : int, optional
         Threads for tables in memory, through joblib. Tables of Dask go where Dask computes.
+    progress : bool, default False
+        Show a progress bar over the blocks.
 
     Returns
     -------
@@ -118,7 +121,8 @@ def block_divergence(P: Any, Q: Any, estimator: Any = "kl", *, n_blocks: int | N
     task = partial(_block, estimate=estimate, home=os.getpid())
     with warnings.catch_warnings():  # the diagnostics are told once, for all blocks
         warnings.simplefilter("ignore", TrustWarning)
-        found = list(_run(task, pieces, blocks.spawn(B), pair, n_jobs))
+        results = _run(task, pieces, blocks.spawn(B), pair, n_jobs)
+        found = list(with_progress(results, B, progress=progress, unit="block"))
     result = _mean(found, (pair[0].n, pair[1].n), float(confidence_level))
     warn_if_doubtful(result.diagnostics, result.method)
     return result

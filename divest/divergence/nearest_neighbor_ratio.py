@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from scipy.special import polygamma
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,10 +17,8 @@ from divest._validation import (
     check_neighbor_counts,
     check_number,
     check_option,
-    check_rows,
     check_two_samples,
 )
-from divest.divergence._debias import debiased_log, debiased_power, smoothed_ratio
 from divest.divergence._diagnostics import (
     error_diagnostic,
     graph_diagnostics,
@@ -36,6 +33,7 @@ from divest.divergence._ratio import (
     one_step_path,
     paper_path,
 )
+from divest.divergence._ratio_queries import RatioQueries
 from divest.divergence._standardize import METHODS as STANDARDIZE
 from divest.divergence._standardize import Standardizer
 from divest.generators import Generator, kl, resolve_generator
@@ -43,7 +41,7 @@ from divest.generators import Generator, kl, resolve_generator
 MIN_ROWS_AUTO = 11
 
 
-class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
+class NearestNeighborRatioDivergence(RatioQueries, TwoSampleMixin, BaseEstimator):
     r"""Any f-divergence from one neighbour graph of the pooled sample, with a standard error.
 
     With :math:`r = p/q`, :math:`D_f(P\|Q) = E_Q f(r)` is estimated in one step as
@@ -234,6 +232,11 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
         -------
         DataFrame
             One row each: divergence, method, estimate, standard_error, low, high, trusted ...
+
+        Raises
+        ------
+        ValueError
+            When a name is not known, or there is none.
         """
         if isinstance(divergences, (str, Generator)):
             divergences = [divergences]
@@ -244,89 +247,6 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
         table = pd.concat(frames, ignore_index=True)
         table.insert(0, "divergence", [g.name for g in generators])
         return table
-
-    def log_density_ratio(self, X: Any, return_std: bool = False) -> Any:
-        """Logarithm of p/q at new points, in nats.
-
-        Rows of the training sample count as new points: their own label is in the ball.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Points.
-        return_std : bool, default False
-            Whether to return standard errors too.
-
-        Returns
-        -------
-        ndarray of shape (n,), or two of them
-            Log ratios; and their standard errors when `return_std` is true.
-        """
-        C, K = self._counts_around(X)
-        ratio = debiased_log(C, K, self._class_constant())
-        if not return_std:
-            return ratio
-        return ratio, np.sqrt(polygamma(1, C + 1.0) + polygamma(1, K - C + 1.0))
-
-    def density_ratio(self, X: Any) -> np.ndarray:
-        """Density ratio p/q at new points, debiased; 0 where no row of P is near.
-
-        Its logarithm is not `log_density_ratio`: each is debiased on its own scale.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Points.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Ratios.
-        """
-        C, K = self._counts_around(X)
-        return debiased_power(C, K, self._class_constant(), 1.0)
-
-    def score(self, X: Any, y: Any) -> float:
-        """Variational lower bound of the divergence on held-out rows; higher is better.
-
-        ``mean_P f'(g) - mean_Q (g f'(g) - f(g))`` with g the ratio learnt in `fit`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Held-out rows of both samples.
-        y : array-like of shape (n,)
-            Their labels.
-
-        Returns
-        -------
-        float
-            The bound, minus infinity where the logarithm in it does not exist.
-
-        Raises
-        ------
-        ValueError
-            When `y` holds one sample only, or labels not seen in `fit`.
-        """
-        check_is_fitted(self)
-        if y is None:
-            raise ValueError("score requires y: which of two samples each row is from.")
-        X, y = check_rows(self, X, y, reset=False)
-        if unknown := set(np.unique(y)) - set(self.classes_):
-            raise ValueError(f"y holds labels not seen in fit: {sorted(unknown)}.")
-        at_p = y == self.classes_[1]
-        if at_p.all() or not at_p.any():
-            raise ValueError("score needs rows of both samples, but this fold holds one only; "
-                             "cross-validate with StratifiedKFold(shuffle=True).")
-        generator = resolve_generator(self.divergence)
-        C, K = self._counts_around(X)
-        g = smoothed_ratio(C, K, self._class_constant())
-        slope = generator.derivative(g)
-        bound = slope[at_p].mean() - (g * slope - generator.f(g))[~at_p].mean()
-        if generator.link is None:
-            return float(bound)
-        value = generator.link.value(1.0 + bound / generator.link.scale)
-        return -np.inf if np.isnan(value) else value
 
     # ------------------------------------------------------------ parameters
     def _checked_generator(self, divergence: Any = None) -> Generator:
@@ -404,14 +324,3 @@ class NearestNeighborRatioDivergence(TwoSampleMixin, BaseEstimator):
         self.path_ = pd.DataFrame({
             "n_neighbors": self.n_neighbors_, "weight": self.weights_,
             "estimate": self._path(generator), "saturated_share": saturated_share(self._graph)})
-
-    # ------------------------------------------------------------ new points
-    def _counts_around(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        """(C, K) around new points at the middle number of neighbours."""
-        check_is_fitted(self)
-        X = check_rows(self, X, reset=False)
-        k = int(self.n_neighbors_[len(self.n_neighbors_) // 2])
-        return self._graph.count_around(self._standardizer.transform(X), k)
-
-    def _class_constant(self) -> float:
-        return self._graph.n_q / self._graph.n_p

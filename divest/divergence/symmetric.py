@@ -95,7 +95,7 @@ def symmetric_wasserstein(P: Any, Q: Any, group: FiniteGroup) -> SymmetricEstima
 
 
 def symmetric_mmd(P: Any, Q: Any, group: FiniteGroup, kernel: str | Kernel | None = None,
-                  unbiased: bool = False) -> SymmetricEstimateResult:
+                  *, unbiased: bool = False) -> SymmetricEstimateResult:
     """Squared maximum mean discrepancy (MMD) between two laws averaged over a group.
 
     That is the squared MMD with the kernel ``k_G(x, y) = mean_g k(x, g y)`` [1]_. With a random
@@ -173,8 +173,9 @@ def symmetric_mmd(P: Any, Q: Any, group: FiniteGroup, kernel: str | Kernel | Non
                    P, Q, group, diagnostics)
 
 
-def symmetric_neighbor_divergence(P: Any, Q: Any, group: FiniteGroup, n_neighbors: int = 5,
-                                  divergence: str | Generator = "kl") -> SymmetricEstimateResult:
+def symmetric_neighbor_divergence(P: Any, Q: Any, group: FiniteGroup,
+                                  divergence: str | Generator = "kl", *,
+                                  n_neighbors: int = 5) -> SymmetricEstimateResult:
     """Kullback-Leibler or power divergence between two laws averaged over a group.
 
     As `NearestNeighborDistanceDivergence`, with neighbours among all images of all rows; the images
@@ -188,11 +189,11 @@ def symmetric_neighbor_divergence(P: Any, Q: Any, group: FiniteGroup, n_neighbor
         The reference sample; data frames must have the columns of `P`, in any order.
     group : FiniteGroup
         A group that does not change distances.
-    n_neighbors : int, default 5
-        The number of neighbours, below the rows of either sample.
     divergence : str or Generator, default "kl"
         ``"kl"``, ``"hellinger"``, ``"chi_square"``, ``"bhattacharyya"``, or ``"renyi(a)"``,
         ``"tsallis(a)"`` or ``"power(a)"`` with a number a; or such a generator.
+    n_neighbors : int, default 5
+        The number of neighbours, below the rows of either sample.
 
     Returns
     -------
@@ -248,7 +249,7 @@ def symmetric_neighbor_divergence(P: Any, Q: Any, group: FiniteGroup, n_neighbor
 
 
 def symmetry_gain(X: Any, group: FiniteGroup, measure: str = "mmd",
-                  kernel: str | Kernel | None = None,
+                  kernel: str | Kernel | None = None, *,
                   random_state: Any = None) -> SymmetryGainResult:
     """What a symmetry saves: how much nearer two samples of one law are, and how many rows.
 

@@ -19,8 +19,8 @@ from divest.kernels import Kernel
 
 
 def symmetric_mmd_test(P: Any, Q: Any, group: FiniteGroup, kernel: str | Kernel | None = None,
-                       n_resamples: int = 999, random_state: Any = None, n_jobs: int | None = None,
-                       progress: bool = False) -> HypothesisResult:
+                       *, n_resamples: int = 999, random_state: Any = None,
+                       n_jobs: int | None = None, progress: bool = False) -> HypothesisResult:
     """Exact permutation test of whether two laws are equal after averaging over a group.
 
     The statistic is that of `symmetric_mmd`. Where both laws have the symmetry, this test needs
@@ -96,7 +96,7 @@ def symmetric_mmd_test(P: Any, Q: Any, group: FiniteGroup, kernel: str | Kernel 
                    distinct_permutations(is_p, None, n_resamples))
 
 
-def group_invariance_test(X: Any, group: FiniteGroup, kernel: str | Kernel | None = None,
+def group_invariance_test(X: Any, group: FiniteGroup, kernel: str | Kernel | None = None, *,
                           n_resamples: int = 999, random_state: Any = None,
                           n_jobs: int | None = None, progress: bool = False) -> HypothesisResult:
     """Exact test of whether a law is invariant under a group.

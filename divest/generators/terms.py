@@ -13,6 +13,11 @@ import numpy as np
 class Constant:
     """The term b.
 
+    Attributes
+    ----------
+    scale : float
+        The number b.
+
     Examples
     --------
     >>> from divest.generators import Constant
@@ -26,6 +31,13 @@ class Constant:
 @dataclass(frozen=True)
 class Power:
     """The term b r^a.
+
+    Attributes
+    ----------
+    scale : float
+        The number b.
+    exponent : float
+        The number a.
 
     Examples
     --------
@@ -42,6 +54,11 @@ class Power:
 class Log:
     """The term b log r.
 
+    Attributes
+    ----------
+    scale : float
+        The number b.
+
     Examples
     --------
     >>> from divest.generators import Log
@@ -56,6 +73,11 @@ class Log:
 class Sign:
     """The term b sign(r - 1); a jump, which nothing debiases.
 
+    Attributes
+    ----------
+    scale : float
+        The number b.
+
     Examples
     --------
     >>> from divest.generators import Sign
@@ -69,6 +91,11 @@ class Sign:
 @dataclass(frozen=True)
 class Function:
     """Any other term g(r), vectorised in r > 0.
+
+    Attributes
+    ----------
+    function : callable
+        The function g.
 
     Examples
     --------

@@ -43,6 +43,11 @@ class WitnessMixin:
         -------
         ndarray of shape (m, d)
             The function at each row of `Z`, at `bandwidth_`, in the coordinates of `X`.
+
+        Raises
+        ------
+        ValueError
+            When `Z` has other columns than `X`, or holds NaN or infinity.
         """
         check_is_fitted(self)
         Z, columns = check_sample(Z, "Z")
@@ -63,6 +68,11 @@ class WitnessMixin:
         ndarray of shape (n, n)
             Symmetric and positive semi-definite; the mean of its off-diagonal entries is the U
             statistic.
+
+        Raises
+        ------
+        ValueError
+            When there are too many rows for a matrix.
         """
         check_is_fitted(self)
         _check_size(self._points.n)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from divest._boundary import boundary_diagnostics
 from divest._results import Diagnostic
 from divest.goodness_of_fit import _diagnostics as known
 from divest.goodness_of_fit._engine import SteinPairs
@@ -15,7 +16,6 @@ from divest.goodness_of_fit._points import Points
 from divest.goodness_of_fit._score_model import ScoreModel
 from divest.goodness_of_fit._stein_test import values_of
 from divest.kernels import Kernel
-from divest.kernels._boundary import INSIDE, boundary_geometry, points_wanted
 
 ATTAINABLE = 0.01  # p-value that random signs must be able to reach
 FEW_ROWS = 30
@@ -44,7 +44,8 @@ def diagnose(test: Any, X: np.ndarray, S: np.ndarray, points: Points, ignored: f
     if isinstance(test.bandwidth, str) and test.bandwidth == "median":
         found.append(known.median_in_high_dimension(X.shape[1]))
     if points.boundary is not None:
-        found.extend(boundary_diagnostics(points.boundary, points.rows, points.median()))
+        found.extend(boundary_diagnostics(points.boundary, points.rows, points.median(),
+                                          "the test rejects true models"))
         if pvalue <= REJECTED and points.boundary.shape[1] > 1 and test.null != "linear":
             statistic = float(test.influence_.sum())  # n times the U statistic
             found.append(boundary_spacing(points, test._kernel, statistic, test.n_jobs))
@@ -74,24 +75,6 @@ def judge(X: np.ndarray, S: np.ndarray, model: ScoreModel | None, pvalue: float,
     if not edges_known:
         found.append(known.support_unknown(model, X, S))
     return found
-
-
-def boundary_diagnostics(boundary: np.ndarray, rows: np.ndarray, bandwidth: float
-                         ) -> list[Diagnostic]:
-    """Whether points can be the edge of the region that the rows come from."""
-    distinct, wanted = len(np.unique(boundary, axis=0)), points_wanted(boundary.shape[1])
-    inside, least = boundary_geometry(boundary, rows)
-    return [
-        Diagnostic("boundary_points", float(distinct), wanted, distinct >= wanted,
-                   "between so few points of the boundary the kernel does not vanish, and the test "
-                   "rejects true models; give more of them, evenly spread"),
-        Diagnostic("boundary_inside", inside, INSIDE, inside <= INSIDE,
-                   "this share of the boundary points has rows all around: they are no edge, and "
-                   "where the region truly ends the test rejects true models; check the points and "
-                   "their units (points on a line that splits the region do no harm)"),
-        Diagnostic("boundary_distance", least / bandwidth, 1.0, least <= bandwidth,
-                   "no boundary point is within the median bandwidth of any row, so they have no "
-                   "effect; check their units, and whether there is an edge at all")]
 
 
 def boundary_spacing(points: Points, kernel: Kernel, statistic: float,

@@ -89,6 +89,9 @@ class Modes:
             log_density=self.log_density, n_reached=self.n_reached,
             model_share=softmax(self.log_density + volumes))
 
+    def _repr_html_(self) -> str:
+        return self.to_frame().to_html(index=False)
+
 
 def find_modes(model: Any, box: Any = None, *, n_starts: int = 20,
                random_state: Any = None) -> Modes:

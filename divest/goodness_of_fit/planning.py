@@ -59,7 +59,7 @@ class ModelComparison(_Table):
     --------
     >>> from divest.goodness_of_fit import ModelComparison
     >>> result = ModelComparison(-0.3, 0.1, 0.003, (0.1, 0.4), (0.02, 0.01))
-    >>> low, high = result.interval()
+    >>> low, high = result.confidence_interval()
     >>> round(low, 3), round(high, 3)
     (-0.496, -0.104)
     """
@@ -72,7 +72,7 @@ class ModelComparison(_Table):
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
     method: str = METHOD
 
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
+    def confidence_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Normal interval for the difference.
 
         Parameters
@@ -94,7 +94,7 @@ class ModelComparison(_Table):
         return centered.confidence_interval(level)
 
     def _row(self) -> dict[str, Any]:
-        low, high = self.interval()
+        low, high = self.confidence_interval()
         return {"difference": self.difference, "standard_error": self.standard_error, "low": low,
                 "high": high, "pvalue": self.pvalue, "discrepancy_a": self.discrepancies[0],
                 "discrepancy_b": self.discrepancies[1], "pvalue_a": self.pvalues[0],

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import pandas as pd
 
+from divest._reports import Report
 from divest._results import HypothesisResult
 
 _TEST = ["statistic", "pvalue", "pvalue_low", "pvalue_high", "n_resamples", "trusted"]
 
 
 @dataclass(frozen=True, eq=False)
-class FitReport:
+class FitReport(Report):
     """What `fit_report` found.
 
     Attributes
@@ -137,71 +137,28 @@ class FitReport:
             "misfit": self.misfit}])
         return pd.concat([mine, self.result.to_frame()], axis=1)
 
-    def summary(self) -> str:
-        """Verdict, test, bandwidths, rows, columns and advice as text.
+    def _opening(self) -> list[str]:
+        how = ", its parameters estimated from these rows" if self.estimated else ""
+        model = re.sub(r"\d+\.\d+(e[-+]?\d+)?", lambda number: f"{float(number[0]):.5g}",
+                       self.model)
+        lines = [f"{self.n_rows} rows of {self._columns_in_words()} against {model}{how}."]
+        if self.n_dropped:
+            lines.append(f"Rows left out because of missing values: {self.n_dropped} of "
+                         f"{self.n_rows + self.n_dropped}.")
+        return lines + self._left_out_in_words()
 
-        Returns
-        -------
-        str
-            Text to print.
-        """
-        parts = [*_opening(self), self.verdict, ""]
-        for title, table in _tables(self):
-            parts += [title, table.to_string(index=False, float_format=lambda x: f"{x:.4g}",
-                                             na_rep="-"), ""]
-        return "\n".join([*parts, *_notes(self)])
-
-    def __str__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        opening = " ".join(_opening(self))
-        tables = "".join(f"<p>{escape(title)}</p>{table.to_html(index=False)}"
-                         for title, table in _tables(self))
-        notes = "".join(f"<li>{escape(line)}</li>" for line in _notes(self))
-        return (f"<p>{escape(opening)}</p><p><b>{escape(self.verdict)}</b></p>{tables}"
-                f"<ul>{notes}</ul>")
-
-
-def _opening(report: FitReport) -> list[str]:
-    """What was tested against what."""
-    columns = ", ".join(report.names[:5]) + (" ..." if len(report.names) > 5 else "")
-    count = f"{len(report.names)} column{'s' if len(report.names) > 1 else ''}"
-    how = ", its parameters estimated from these rows" if report.estimated else ""
-    model = re.sub(r"\d+\.\d+(e[-+]?\d+)?", lambda number: f"{float(number[0]):.5g}", report.model)
-    lines = [f"{report.n_rows} rows of {count} ({columns}) against {model}{how}."]
-    if report.n_dropped:
-        lines.append(f"Rows left out because of missing values: {report.n_dropped} of "
-                     f"{report.n_rows + report.n_dropped}.")
-    if report.left_out:
-        lines.append("Columns left out because they hold no numbers: "
-                     f"{', '.join(report.left_out)}.")
-    return lines
-
-
-def _tables(report: FitReport) -> list[tuple[str, pd.DataFrame]]:
-    """What is shown, each with a title."""
-    shown = [("Test (pvalue_low, pvalue_high: 95 % interval of the p-value that endless resampling "
-              "would give)", report.result.to_frame()[_TEST]),
-             ("Bandwidths, each by itself (the p-value above allows for their number)",
-              report.bandwidths)]
-    if len(report.modes):
-        shown.append(("Modes of the model, with the shares of its mass and of the rows",
-                      report.modes))
-    if len(report.rows):
-        shown.append(("Rows with the largest influence (their numbers from 0, or labels; above 0"
-                      " speaks against the model, a lone outlier has little)", report.rows))
-    if len(report.columns) > 1:
-        shown.append(("Columns (their parts in the statistic; no test of each column)",
-                      report.columns))
-    return shown
-
-
-def _notes(report: FitReport) -> list[str]:
-    """Advice of the failed diagnostics."""
-    failed = report.diagnostics[~report.diagnostics["passed"]]
-    if failed.empty:
-        return [f"All {len(report.diagnostics)} diagnostics passed: nothing speaks against "
-                "trusting this."]
-    return [f"Doubtful: {row.name} = {row.value:.3g}: {row.advice}."
-            for row in failed.itertuples(index=False)]
+    def _tables(self) -> list[tuple[str, pd.DataFrame]]:
+        shown = [("Test (pvalue_low, pvalue_high: 95 % interval of the p-value that endless "
+                  "resampling would give)", self.result.to_frame()[_TEST]),
+                 ("Bandwidths, each by itself (the p-value above allows for their number)",
+                  self.bandwidths)]
+        if len(self.modes):
+            shown.append(("Modes of the model, with the shares of its mass and of the rows",
+                          self.modes))
+        if len(self.rows):
+            shown.append(("Rows with the largest influence (their numbers from 0, or labels; above "
+                          "0 speaks against the model, a lone outlier has little)", self.rows))
+        if len(self.columns) > 1:
+            shown.append(("Columns (their parts in the statistic; no test of each column)",
+                          self.columns))
+        return shown

@@ -71,6 +71,11 @@ def sign_flips(d: int) -> FiniteGroup:
     FiniteGroup
         The group.
 
+    Raises
+    ------
+    ValueError
+        When the group would have too many elements.
+
     Examples
     --------
     >>> from divest.groups import sign_flips
@@ -148,6 +153,11 @@ def product(a: FiniteGroup, b: FiniteGroup) -> FiniteGroup:
     -------
     FiniteGroup
         The group of all pairs.
+
+    Raises
+    ------
+    ValueError
+        When a group is a random subset, or the product has too many elements.
 
     Examples
     --------

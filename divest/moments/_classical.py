@@ -18,7 +18,7 @@ def load() -> Any:
         import linearmodels.iv as models
     except ImportError:
         raise ImportError("classical diagnostics come from linearmodels: install divest[iv]. "
-                          "The robust first_stage_F in diagnostics_ needs no other package."
+                          "The robust first_stage_f in diagnostics_ needs no other package."
                           ) from None
     return models
 

@@ -16,7 +16,7 @@ def fit_diagnostics(system: LinearSystem, fit: LinearFit) -> list[Diagnostic]:
                    "raise max_iter, or use method 'gmm' or 'liml'"),
         Diagnostic("fallback", float(fit.fallback), 0.0, not fit.fallback,
                    "two-step GMM is reported, as the profile step failed; use method 'liml' or "
-                   "conf_int(method='s')"),
+                   "confidence_interval(method='s')"),
         shared.moments_per_row(system.F.shape[1], len(system.e)),
     ]
     if fit.dual is not None:
@@ -34,11 +34,11 @@ def identification(rank: int, wanted: int) -> Diagnostic:
 
 def strength(statistic: float, name: str) -> Diagnostic:
     """Robust first-stage F, the smallest over endogenous regressors."""
-    return Diagnostic("first_stage_F", statistic, shared.WEAKEST_FIRST_STAGE,
+    return Diagnostic("first_stage_f", statistic, shared.WEAKEST_FIRST_STAGE,
                       bool(statistic >= shared.WEAKEST_FIRST_STAGE),
                       f"weak instruments for {name!r}: estimates are biased and normal intervals "
-                      f"too short; use conf_int(method='s'). If {name!r} is exogenous, put it in Z "
-                      "too")
+                      f"too short; use confidence_interval(method='s'). If {name!r} is exogenous, "
+                      "put it in Z too")
 
 
 def collinear(names: list[str]) -> Diagnostic:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from divest._results import HypothesisResult, _level
-from divest._validation import check_option, check_rows
+from divest._results import HypothesisResult
+from divest._validation import check_number, check_option, check_rows
 from divest.moments import _classical
 from divest.moments._formula import FormulaColumns
 from divest.moments._inference import default_lags
@@ -59,6 +59,11 @@ class LinearQueries(ParameterQueries):
         -------
         ndarray of shape (m,)
             The linear function at the rows.
+
+        Raises
+        ------
+        ValueError
+            When `X` has other columns than in `fit`.
         """
         check_is_fitted(self)
         if self._formula is not None and isinstance(X, pd.DataFrame):
@@ -66,7 +71,7 @@ class LinearQueries(ParameterQueries):
             X = X[names] if set(names) <= set(X.columns) else self._formula.transform(X)[names]
         return check_rows(self, X, reset=False) @ self.coef_ + self.intercept_
 
-    def conf_int(self, level: float = 0.95, method: str = "wald") -> pd.DataFrame:
+    def confidence_interval(self, level: float = 0.95, method: str = "wald") -> pd.DataFrame:
         """Confidence intervals for all parameters.
 
         Parameters
@@ -80,7 +85,7 @@ class LinearQueries(ParameterQueries):
         Returns
         -------
         DataFrame
-            One row per parameter: parameter, lower, upper. With "s" an end is infinite where the
+            One row per parameter: parameter, low, high. With "s" an end is infinite where the
             set has none, and both are NaN for an empty set.
 
         Raises
@@ -133,7 +138,7 @@ class LinearQueries(ParameterQueries):
         check_is_fitted(self)
         check_groups_suffice(self._errors.n_groups, self._F.shape[1],
                              "instruments (constants counted)")
-        rows, level = self._rows, _level(level)
+        rows, level = self._rows, check_number("level", level, 0, 1)
         j = rows.names.index(check_option("parameter", parameter, rows.names))
         test = CoefficientTest(rows.y, rows.X[:, j], np.delete(rows.X, j, axis=1), self._F, rows.w,
                                self._errors, self.max_iter)
@@ -210,4 +215,4 @@ def _hull(found: ConfidenceSet) -> Hull:
     pieces = found.intervals
     if not pieces:
         return Hull(np.nan, np.nan, 0)
-    return Hull(pieces[0].lower, pieces[-1].upper, len(pieces))
+    return Hull(pieces[0].low, pieces[-1].high, len(pieces))

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from divest._results import HypothesisResult, _level
-from divest._validation import check_option, check_rows, check_sample
+from divest._results import HypothesisResult
+from divest._validation import check_number, check_option, check_rows, check_sample
 from divest.moments._fit_moments import MomentFit
 from divest.moments._instruments import features_of
 from divest.moments._moment_function import MomentFunction, refuse_gaps
@@ -80,7 +80,7 @@ class MomentQueries(ParameterQueries):
         return analytic_test(statistic, pvalue, "S test of moments at given parameters",
                              "all moments are zero at these parameters")
 
-    def conf_int(self, level: float = 0.95, method: str = "wald") -> pd.DataFrame:
+    def confidence_interval(self, level: float = 0.95, method: str = "wald") -> pd.DataFrame:
         """Confidence interval of each parameter.
 
         Parameters
@@ -97,7 +97,7 @@ class MomentQueries(ParameterQueries):
         Returns
         -------
         DataFrame
-            One row per parameter: parameter, lower, upper. With "s" and "lr" an end is infinite
+            One row per parameter: parameter, low, high. With "s" and "lr" an end is infinite
             where none was found within 1,000 standard errors, and both are NaN for an empty set.
 
         Raises
@@ -126,7 +126,8 @@ class MomentQueries(ParameterQueries):
         self._check_robust()
         if method == "lr":
             self._check_lr(fit)
-        hulls = [projected_hull(ProjectedTest(self._inference, j, method), _level(level))
+        level = check_number("level", level, 0, 1)
+        hulls = [projected_hull(ProjectedTest(self._inference, j, method), level)
                  for j in range(len(fit.theta))]
         return hull_frame(list(self.params_.index), hulls)
 
@@ -159,7 +160,8 @@ class MomentQueries(ParameterQueries):
             statistic, pvalue, dual = self._inference.s_test(theta, dual)
             found.append((statistic, pvalue))
         values = np.array(found)
-        return ConfidenceSet(points, values[:, 0], values[:, 1], _level(level), "S set")
+        return ConfidenceSet(points, values[:, 0], values[:, 1],
+                             check_number("level", level, 0, 1), "S set")
 
     def score(self, X: Any, y: Any = None, Z: Any = None, sample_weight: Any = None) -> float:
         """How nearly other rows satisfy the moments: larger is better, 0 is best.
@@ -216,6 +218,11 @@ class MomentQueries(ParameterQueries):
         -------
         ndarray of shape (n, m)
             With the right parameters their mean is zero, given Z.
+
+        Raises
+        ------
+        ValueError
+            When the rows have other columns than in `fit`, or do not fit together.
         """
         fit = self._queried()
         data = check_data(check_rows(self, X, reset=False), y, Z)

@@ -18,8 +18,8 @@ from divest.moments._results import MomentEstimate, analytic_test
 class Hull(NamedTuple):
     """The smallest interval around a set, and how many pieces were seen."""
 
-    lower: float
-    upper: float
+    low: float
+    high: float
     n_pieces: int
 
 
@@ -89,8 +89,8 @@ def hull_frame(names: Sequence[str], hulls: Sequence[Hull]) -> pd.DataFrame:
              for name, hull in zip(names, hulls, strict=True) if hull.n_pieces > 1]
     if told:
         warnings.warn("; ".join(told), TrustWarning, stacklevel=_levels_to_caller())
-    return pd.DataFrame({"parameter": list(names), "lower": [hull.lower for hull in hulls],
-                         "upper": [hull.upper for hull in hulls]})
+    return pd.DataFrame({"parameter": list(names), "low": [hull.low for hull in hulls],
+                         "high": [hull.high for hull in hulls]})
 
 
 def check_groups_suffice(n_groups: int | None, n_moments: int, what: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from divest._results import Diagnostic, HypothesisResult, _level, _Table, _text
+from divest._results import Diagnostic, HypothesisResult, _Table, rows_as_text
+from divest._validation import check_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,20 +27,20 @@ class MomentEstimate(_Table):
         Covariance of the estimates; NaN where the method has none.
     method : str
         How they were estimated.
-    n_samples : int
+    n_samples : tuple of int
         Rows used.
     diagnostics : tuple of Diagnostic
         What speaks for and against the estimates.
-    level : float, default 0.95
-        Confidence level of the intervals in `to_frame`.
+    confidence_level : float, default 0.95
+        The level of the intervals in `to_frame`.
 
     Examples
     --------
     >>> import numpy as np
     >>> from divest.moments import MomentEstimate
-    >>> result = MomentEstimate(["slope"], np.array([0.5]), np.array([[0.01]]), "a method", 100)
+    >>> result = MomentEstimate(["slope"], np.array([0.5]), np.array([[0.01]]), "a method", (100,))
     >>> result.confidence_interval().round(3)
-      parameter  lower  upper
+      parameter    low   high
     0     slope  0.304  0.696
     """
 
@@ -47,9 +48,9 @@ class MomentEstimate(_Table):
     estimate: np.ndarray
     covariance: np.ndarray = field(repr=False)
     method: str
-    n_samples: int
+    n_samples: tuple[int, ...]
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
-    level: float = 0.95
+    confidence_level: float = 0.95
 
     @property
     def standard_error(self) -> np.ndarray:
@@ -67,25 +68,19 @@ class MomentEstimate(_Table):
         Returns
         -------
         DataFrame
-            One row per parameter: parameter, lower, upper; NaN without a standard error.
-        """
-        from scipy.special import ndtri
-
-        level = self.level if level is None else _level(level)
-        reach = ndtri(0.5 + level / 2) * self.standard_error
-        return pd.DataFrame({"parameter": list(self.names), "lower": self.estimate - reach,
-                             "upper": self.estimate + reach})
-
-    def in_bits(self) -> NoReturn:
-        """Parameters have no bits.
+            One row per parameter: parameter, low, high; NaN without a standard error.
 
         Raises
         ------
         ValueError
-            Always.
+            When `level` is not between 0 and 1.
         """
-        raise ValueError("only a result in nats has a value in bits; "
-                         f"these are parameters: {self.method}.")
+        from scipy.special import ndtri
+
+        level = self.confidence_level if level is None else check_number("level", level, 0, 1)
+        reach = ndtri(0.5 + level / 2) * self.standard_error
+        return pd.DataFrame({"parameter": list(self.names), "low": self.estimate - reach,
+                             "high": self.estimate + reach})
 
     def to_frame(self) -> pd.DataFrame:
         """One row per parameter, numbers unrounded.
@@ -94,7 +89,7 @@ class MomentEstimate(_Table):
         -------
         DataFrame
             Columns parameter, estimate, standard_error, statistic (of the test that the parameter
-            is zero), pvalue, lower and upper.
+            is zero), pvalue, low and high.
         """
         from scipy.special import ndtr
 
@@ -115,15 +110,15 @@ class MomentEstimate(_Table):
         str
             Text to print.
         """
-        title = f"{self.method}, {self.n_samples} rows, level {self.level:g}"
-        return _text_table(self.to_frame(), title, self._doubts())
+        title = f"{self.method}, {self.n_samples[0]} rows, level {self.confidence_level:g}"
+        return rows_as_text(self.to_frame(), title, self._doubts())
 
 
 class Interval(NamedTuple):
-    """Values of one parameter from `lower` to `upper`."""
+    """Values of one parameter from `low` to `high`."""
 
-    lower: float
-    upper: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,8 +136,8 @@ class ConfidenceSet(_Table):
         The test statistic at each point.
     pvalue : ndarray
         Its p-value.
-    level : float
-        Confidence level: points with a p-value above ``1 - level`` belong to the set.
+    confidence_level : float
+        Points with a p-value above ``1 - confidence_level`` belong to the set.
     method : str
         The test.
     diagnostics : tuple of Diagnostic
@@ -162,14 +157,14 @@ class ConfidenceSet(_Table):
     grid: pd.DataFrame = field(repr=False)
     statistic: np.ndarray = field(repr=False)
     pvalue: np.ndarray = field(repr=False)
-    level: float
+    confidence_level: float
     method: str = "confidence set"
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
 
     @property
     def accepted(self) -> np.ndarray:
         """Which points of the grid belong to the set."""
-        return self.pvalue > 1 - self.level
+        return self.pvalue > 1 - self.confidence_level
 
     @property
     def empty(self) -> bool:
@@ -201,11 +196,12 @@ class ConfidenceSet(_Table):
         Returns
         -------
         list of Interval
-            Pairs (lower, upper), ends by interpolation between points; infinite where the set
+            Pairs (low, high), ends by interpolation between points; infinite where the set
             reaches the end of the grid.
         """
         best = pd.Series(self.pvalue).groupby(self.grid[parameter].to_numpy()).max()
-        return pieces_above(best.index.to_numpy(float), best.to_numpy(float), 1 - self.level)
+        return pieces_above(best.index.to_numpy(float), best.to_numpy(float),
+                            1 - self.confidence_level)
 
     def to_frame(self) -> pd.DataFrame:
         """The grid with statistic, p-value and whether the point belongs to the set.
@@ -227,13 +223,13 @@ class ConfidenceSet(_Table):
             Text to print.
         """
         rows = [(name, *piece) for name in self.grid for piece in self.pieces(name)]
-        frame = pd.DataFrame(rows, columns=["parameter", "lower", "upper"])
+        frame = pd.DataFrame(rows, columns=["parameter", "low", "high"])
         notes = []
         if self.empty:
             notes.append("Empty: every point is rejected, so the moments themselves are doubtful.")
         if self.unbounded:
             notes.append("No end found: the set reaches the end of the grid.")
-        return "\n".join([_text_table(frame, f"{self.method}, level {self.level:g}",
+        return "\n".join([rows_as_text(frame, f"{self.method}, level {self.confidence_level:g}",
                                       self._doubts()), *notes])
 
 
@@ -248,15 +244,6 @@ def pieces_above(points: np.ndarray, values: np.ndarray, limit: float) -> list[I
     if len(points) and inside[-1]:
         ends = np.append(ends, np.inf)
     return [Interval(float(low), float(high)) for low, high in ends.reshape(-1, 2)]
-
-
-def _text_table(frame: pd.DataFrame, title: str, doubts: list[str]) -> str:
-    """A text table and a line for each doubt."""
-    from statsmodels.iolib.table import SimpleTable
-
-    rows = [[_text(value) for value in row] for row in frame.itertuples(index=False)]
-    table = SimpleTable(rows, headers=list(frame.columns), title=title)
-    return "\n".join([table.as_text(), *(f"Doubtful: {line}" for line in doubts)])
 
 
 def analytic_test(statistic: float, pvalue: float, method: str, null: str,

@@ -44,7 +44,7 @@ def _around(theta: np.ndarray, V: np.ndarray, names: list[str]) -> pd.DataFrame:
     errors = np.sqrt(np.diag(V))
     if len(theta) > 2 or not np.isfinite(errors).all():
         raise ValueError("grid is missing: give the points to look at, for more than two parameters"
-                         " or without standard errors; or use conf_int(method='s').")
+                         " or without standard errors; or use confidence_interval(method='s').")
     count, reach = ONE if len(theta) == 1 else TWO
     axes = [np.linspace(t - reach * s, t + reach * s, count)
             for t, s in zip(theta, errors, strict=True)]

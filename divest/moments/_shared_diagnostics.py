@@ -50,10 +50,10 @@ def weak_identification(ratio: float, convex: bool) -> Diagnostic:
     if not convex:
         return Diagnostic("weak_identification", np.inf, INFLATION, False,
                           "the objective is not convex at the estimate, so standard errors are "
-                          "those of the sandwich; use conf_int(method='s')")
+                          "those of the sandwich; use confidence_interval(method='s')")
     return Diagnostic("weak_identification", ratio, INFLATION, not ratio > INFLATION,
                       "normal intervals are too short with weak or many instruments; use "
-                      "conf_int(method='s') or confidence_set")
+                      "confidence_interval(method='s') or confidence_set")
 
 
 def overidentification(pvalue: float) -> Diagnostic:

@@ -77,7 +77,7 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
         The ridge.
     coef_ : ndarray of shape (p,)
         Coefficients of the constant, of the slopes and of the bends, in standardised columns.
-    covariance_ : ndarray of shape (p, p)
+    cov_params_ : ndarray of shape (p, p)
         Their covariance (sandwich), the ridge taken as given.
     effective_degrees_of_freedom_ : float
         Parameters that the penalty leaves.
@@ -221,16 +221,21 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         DataFrame
-            One row per row of `X`: prediction, standard_error, lower, upper.
+            One row per row of `X`: prediction, standard_error, low, high.
+
+        Raises
+        ------
+        ValueError
+            When `level` is not between 0 and 1, or `X` has other columns than in `fit`.
         """
         from scipy.special import ndtri
 
         columns, level = self._columns(X), check_number("level", level, 0.0, 1.0)
-        coef, covariance = self._rough if undersmooth else (self.coef_, self.covariance_)
+        coef, covariance = self._rough if undersmooth else (self.coef_, self.cov_params_)
         error = np.sqrt(np.einsum("ij,jk,ik->i", columns, covariance, columns).clip(0.0))
         center, reach = columns @ coef, ndtri(0.5 + level / 2) * error
         return pd.DataFrame({"prediction": columns @ self.coef_, "standard_error": error,
-                             "lower": center - reach, "upper": center + reach})
+                             "low": center - reach, "high": center + reach})
 
     # ------------------------------------------------------------ steps of fit
     def _check_parameters(self) -> None:
@@ -297,7 +302,7 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
 
     def _store(self, moments: LinearMoments, found: Penalised) -> None:
         """Fitted attributes."""
-        self.coef_, self.covariance_ = found.coef, moments.covariance(found)
+        self.coef_, self.cov_params_ = found.coef, moments.covariance(found)
         self.effective_degrees_of_freedom_ = found.degrees
         ridge = min(self.alpha_, ROUGH / len(moments.y))
         rough = moments.solve(ridge, self.weighting == "vmm", debias=True)
@@ -316,7 +321,7 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
         strength = float(np.min(share / np.maximum(1 - share, 1e-300), initial=np.inf)) * room
         lowest = path is not None and bool(path["selected"].iloc[0])
         return [
-            Diagnostic("first_stage_F", strength, WEAKEST_FIRST_STAGE,
+            Diagnostic("first_stage_f", strength, WEAKEST_FIRST_STAGE,
                        bool(strength >= WEAKEST_FIRST_STAGE),
                        "the instruments say little about a column of X for their number: find "
                        "stronger ones, more rows, or lower n_components"),

@@ -184,9 +184,9 @@ class KernelMethodOfMoments(MomentQueries, BaseEstimator):
     >>> model.params_.round(2)
     center    0.14
     dtype: float64
-    >>> model.conf_int().round(2)
-      parameter  lower  upper
-    0    center  -0.02   0.31
+    >>> model.confidence_interval().round(2)
+      parameter   low  high
+    0    center -0.02  0.31
     >>> round(model.j_test().pvalue, 2)
     0.72
     """
@@ -266,7 +266,7 @@ class KernelMethodOfMoments(MomentQueries, BaseEstimator):
         diagnostics = tuple(moment_diagnostics(fit, inference, self.n_reference))
         self._store(fit, inference, starts.names, weights)
         self.result_ = MomentEstimate(starts.names, fit.theta, inference.cov, self._method(),
-                                      fit.n, diagnostics)
+                                      (fit.n,), diagnostics)
         self.diagnostics_ = diagnostics_frame(diagnostics)
         if fit.fallback or not fit.converged:
             reported = "the two-step estimate is reported" if fit.fallback else "see diagnostics_"

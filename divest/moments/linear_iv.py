@@ -160,7 +160,7 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
     >>> iv = LinearIVRegressor("cue").fit(x.reshape(-1, 1), y, Z)
     >>> iv.coef_.round(1)
     array([2.])
-    >>> low, high = iv.conf_int().set_index("parameter").loc["x0"]
+    >>> low, high = iv.confidence_interval().set_index("parameter").loc["x0"]
     >>> bool(low < 2 < high)
     True
     """
@@ -228,7 +228,7 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
         estimator._formula = made.regressors
         return estimator
 
-    def fit(self, X: Any, y: Any, Z: Any = None, sample_weight: Any = None,
+    def fit(self, X: Any, y: Any, Z: Any = None, *, sample_weight: Any = None,
             groups: Any = None) -> Self:
         """Estimate the coefficients.
 
@@ -381,7 +381,7 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
                                               fit.dual is not None and identified)
         title = f"{type(self).__name__} ({self.method}, {self.cov_type_} errors)"
         self.result_ = MomentEstimate(rows.names, outcome.theta.copy(),
-                                      self.cov_params_.to_numpy().copy(), title, len(rows.y),
+                                      self.cov_params_.to_numpy().copy(), title, (len(rows.y),),
                                       tuple(found))
         self.diagnostics_ = diagnostics_frame(found)
         self._warn(fit, found)
@@ -391,6 +391,7 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
         if fit.fallback:
             warnings.warn(
                 f"{type(self).__name__}: two-step GMM is reported, as method={self.method!r} "
-                f"failed: {fit.message}. With weak instruments use conf_int(method='s').",
+                f"failed: {fit.message}. With weak instruments use "
+                "confidence_interval(method='s').",
                 ConvergenceWarning, stacklevel=_levels_to_caller())
         warn_if_doubtful(found, type(self).__name__)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _LEVEL = 0.05  # from where on a misfit is coloured as one
 
 
-def plot_witness(test: Any, X: Any, ax: Axes | None = None, n_points: int | None = None) -> Axes:
+def plot_witness(test: Any, X: Any, ax: Axes | None = None, *,
+                 n_points: int | None = None) -> Axes:
     """Where mass must move for the sample to fit the model, over the rows.
 
     With one column, the witness function: where it is above 0, mass must move to the right; below,
@@ -90,7 +91,8 @@ def plot_witness(test: Any, X: Any, ax: Axes | None = None, n_points: int | None
     return ax
 
 
-def plot_influence(test: Any, ax: Axes | None = None, n_rows: int = 5, labels: Any = None) -> Axes:
+def plot_influence(test: Any, ax: Axes | None = None, *, n_rows: int = 5,
+                   labels: Any = None) -> Axes:
     """How much each row, together with the others, speaks against the model, in their order.
 
     A row in the midst of rows that are too many has a large influence, a lone outlier has little.
@@ -163,7 +165,7 @@ def plot_influence(test: Any, ax: Axes | None = None, n_rows: int = 5, labels: A
     return ax
 
 
-def plot_bandwidth_curve(test: Any, ax: Axes | None = None, level: float = 0.05) -> Axes:
+def plot_bandwidth_curve(test: Any, ax: Axes | None = None, *, level: float = 0.05) -> Axes:
     """The Stein statistic against the bandwidth, as a multiple of what it takes to reject.
 
     The band up to 1 holds for all bandwidths at once: a true model leaves it anywhere with

@@ -77,16 +77,16 @@ def plot_confidence_set(found: ConfidenceSet, ax: Axes | None = None, *,
     if parameter not in found.grid:
         raise ValueError(f"parameter must be one of {', '.join(map(str, found.grid))}, got "
                          f"{parameter!r}.")
-    interval = None if estimate is None else _interval(estimate, parameter, found.level)
+    interval = None if estimate is None else _interval(estimate, parameter, found.confidence_level)
     ax = axes_or_new(ax)
     best = pd.Series(found.pvalue).groupby(found.grid[parameter].to_numpy()).max()
     pieces = found.pieces(parameter)
     view = _view(best.index.to_numpy(float), pieces, interval)
     for k, (low, high) in enumerate(pieces):
         ax.axvspan(max(low, view[0]), min(high, view[1]), color=CALM, alpha=0.15, linewidth=0,
-                   label="_" * (k > 0) + f"{found.method}, {percent(found.level)}")
+                   label="_" * (k > 0) + f"{found.method}, {percent(found.confidence_level)}")
     ax.plot(best.index, best, color=CALM, linewidth=2)
-    ax.axhline(1 - found.level, color=GREY, linewidth=1, linestyle="--")
+    ax.axhline(1 - found.confidence_level, color=GREY, linewidth=1, linestyle="--")
     if interval is not None:
         ax.plot(interval[1:], [_BAR, _BAR], color=ALARM, linewidth=3, solid_capstyle="butt",
                 label="normal interval")
@@ -99,7 +99,7 @@ def plot_confidence_set(found: ConfidenceSet, ax: Axes | None = None, *,
 
 
 def plot_coefficients(estimates: Mapping[str, Any], parameter: str, ax: Axes | None = None, *,
-                      level: float = 0.95) -> Axes:
+                      confidence_level: float = 0.95) -> Axes:
     """One parameter by several estimators, with normal intervals.
 
     Parameters
@@ -110,8 +110,8 @@ def plot_coefficients(estimates: Mapping[str, Any], parameter: str, ax: Axes | N
         The parameter, one that all have.
     ax : matplotlib Axes, optional
         Where to draw; by default on a new figure.
-    level : float, default 0.95
-        Confidence level in (0, 1).
+    confidence_level : float, default 0.95
+        Level of the intervals.
 
     Returns
     -------
@@ -145,14 +145,15 @@ def plot_coefficients(estimates: Mapping[str, Any], parameter: str, ax: Axes | N
     """
     if not estimates:
         raise ValueError("estimates must hold one estimate or more, got none.")
-    rows = np.array([_interval(estimate, parameter, level) for estimate in estimates.values()])
+    rows = np.array([_interval(estimate, parameter, confidence_level)
+                     for estimate in estimates.values()])
     ax = axes_or_new(ax)
     places = np.arange(len(rows))
     center, low, high = rows.T
     ax.errorbar(center, places, xerr=[center - low, high - center], fmt="o", color=CALM,
                 elinewidth=2, capsize=3)
     ax.set(yticks=places, yticklabels=list(estimates), ylim=(len(rows) - 0.5, -0.5),
-           xlabel=f"{parameter}, with {percent(level)} intervals")
+           xlabel=f"{parameter}, with {percent(confidence_level)} intervals")
     return ax
 
 
@@ -165,7 +166,7 @@ def _interval(estimate: Any, parameter: Hashable, level: float) -> tuple[float, 
     if parameter not in result.names:
         raise ValueError(f"parameter must be one of {', '.join(result.names)}, got {parameter!r}.")
     j = list(result.names).index(str(parameter))
-    low, high = result.confidence_interval(level)[["lower", "upper"]].to_numpy()[j]
+    low, high = result.confidence_interval(level)[["low", "high"]].to_numpy()[j]
     return float(result.estimate[j]), float(low), float(high)
 
 

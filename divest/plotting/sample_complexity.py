@@ -196,7 +196,7 @@ def plot_power_curve(power: PowerResult | pd.DataFrame, ax: Axes | None = None) 
     ax = axes_or_new(ax)
     right = float(curve["n"].max())
     if isinstance(power, PowerResult):
-        right = float(np.nanmax([right, power.interval()[1]]))
+        right = float(np.nanmax([right, power.confidence_interval()[1]]))
         _draw_power_fit(power, _MARGIN * right, ax)
     shares = curve["power"].to_numpy(float)
     limits = [shares - curve["low"].to_numpy(float), curve["high"].to_numpy(float) - shares]
@@ -341,7 +341,7 @@ def _draw_power_fit(result: PowerResult, right: float, ax: Axes) -> None:
     roots = np.sqrt(np.linspace(0.0, right, _POINTS))
     ax.plot(roots**2, ndtr(ndtri(result.power) + slope * (roots - np.sqrt(result.n))), color=CALM,
             linewidth=2, label="fitted")
-    low, high = result.interval()
+    low, high = result.confidence_interval()
     ax.errorbar([result.n], [result.power], xerr=[[result.n - low], [high - result.n]], fmt="D",
                 color=ALARM, markersize=7, elinewidth=2, capsize=4, zorder=4,
                 label=f"n = {np.ceil(result.n):.6g}, with its 95 % interval")
@@ -369,6 +369,6 @@ def _power_title(power: Any) -> str:
         return f"power {power.power:.3g} is not reached"
     if power.at_smallest:
         return f"n = {power.n:.6g}, the smallest size, is enough for power {power.power:.3g}"
-    low, high = power.interval()
+    low, high = power.confidence_interval()
     return (f"power {power.power:.3g} at n = {np.ceil(power.n):.6g} "
             f"({_short(low, 3)} to {_short(high, 3)})")

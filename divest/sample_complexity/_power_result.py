@@ -50,7 +50,7 @@ class PowerResult(_Table):
     >>> import pandas as pd
     >>> from divest.sample_complexity import PowerResult
     >>> result = PowerResult(87.2, 5.4, 0.8, 0.05, pd.DataFrame(), True)
-    >>> low, high = result.interval(0.9)
+    >>> low, high = result.confidence_interval(0.9)
     >>> round(low, 1), round(high, 1)
     (78.3, 96.1)
     """
@@ -65,7 +65,7 @@ class PowerResult(_Table):
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
     method: str = METHOD
 
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
+    def confidence_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Normal interval for the size that endless trials would give.
 
         Parameters
@@ -100,7 +100,7 @@ class PowerResult(_Table):
         return super().summary() + note
 
     def _row(self) -> dict[str, Any]:
-        low, high = self.interval()
+        low, high = self.confidence_interval()
         return {"n": self.n, "standard_error": self.standard_error, "low": low, "high": high,
                 "power": self.power, "level": self.level, "reachable": self.reachable,
                 "at_smallest": self.at_smallest}

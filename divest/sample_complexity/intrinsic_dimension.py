@@ -97,7 +97,7 @@ def _diagnose(estimate: float, n_points: int, n_rows: int) -> tuple[Diagnostic, 
     """Whether rows are copies, and whether so many dimensions can be seen."""
     copies, most = 1.0 - n_points / n_rows, 2.0 * log10(n_points)
     return (
-        Diagnostic("copies", copies, 0.1, copies <= 0.1,
+        Diagnostic("repeated_rows", copies, 0.1, copies <= 0.1,
                    "this share of the rows are copies of others: where values are rounded or "
                    "discrete, the dimension depends on the rounding."),
         Diagnostic("resolvable", estimate, most, estimate <= most,

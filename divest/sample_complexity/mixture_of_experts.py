@@ -213,6 +213,11 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         ExpertMixture
             With ``weights``, ``means`` and ``sds`` of the experts, and with ``pdf``, ``cdf``,
             ``quantile``, ``mean``, ``var``, ``entropy`` and ``sample``.
+
+        Raises
+        ------
+        ValueError
+            When `X` has other columns than in `fit`, or holds NaN or infinity.
         """
         check_is_fitted(self)
         Z = (check_rows(self, X, reset=False) - self._x_mean) / self._x_scale
@@ -255,6 +260,11 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         -------
         ndarray of shape (n,)
             Log-densities.
+
+        Raises
+        ------
+        ValueError
+            When `X` and `y` have not the same number of rows, or `X` other columns than in `fit`.
         """
         law = self.predict_distribution(X)
         if y is None:

@@ -242,7 +242,7 @@ def sample_size_for_power(test: Callable[..., Any], sampler: Callable[..., Any],
     >>> def sampler(rng, n):
     ...     return rng.normal(0.3, 1, size=n)
     >>> result = sample_size_for_power(z_test, sampler, random_state=0)
-    >>> low, high = result.interval()
+    >>> low, high = result.confidence_interval()
     >>> bool(low < 87.21 < high)  # the truth
     True
     """

@@ -94,7 +94,7 @@ class MinimumStein(BaseEstimator):
         check_is_fitted(self)
         return self.result_.summary()
 
-    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+    def confidence_interval(self, level: float = 0.95) -> pd.DataFrame:
         """Normal intervals for the parameters.
 
         Parameters
@@ -105,7 +105,12 @@ class MinimumStein(BaseEstimator):
         Returns
         -------
         DataFrame
-            One row per parameter: parameter, lower and upper.
+            One row per parameter: parameter, low and high.
+
+        Raises
+        ------
+        ValueError
+            When `level` is not between 0 and 1.
         """
         check_is_fitted(self)
         return self.result_.confidence_interval(level)
@@ -164,9 +169,9 @@ class MinimumStein(BaseEstimator):
                diagnostics: list[Diagnostic]) -> None:
         """Keep the estimates, and warn where they are doubtful."""
         self.coef_, self.cov_params_ = solution.theta, solution.covariance
-        self.standard_errors_ = np.sqrt(np.diag(solution.covariance))
-        self.result_ = MomentEstimate(names, self.coef_, self.cov_params_, self._method, len(X),
-                                      tuple(diagnostics))
+        self.standard_error_ = np.sqrt(np.diag(solution.covariance))
+        self.result_ = MomentEstimate(names, self.coef_, self.cov_params_, self._method,
+                                      (len(X),), tuple(diagnostics))
         self.diagnostics_ = diagnostics_frame(diagnostics)
         warn_if_doubtful(diagnostics, self._method)
 

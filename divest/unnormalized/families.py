@@ -162,10 +162,10 @@ def exponential_family(statistics: Callable[..., Any], log_base: Callable[..., A
     >>> from divest.unnormalized import SteinEstimator, exponential_family
     >>> X = np.random.default_rng(0).normal(size=(1000, 1))
     >>> family = exponential_family(lambda X: np.hstack([X**2, X**4]), names=["square", "quartic"])
-    >>> SteinEstimator(family).fit(X).conf_int().round(2)
-      parameter  lower  upper
-    0    square  -0.66  -0.41
-    1   quartic  -0.02   0.02
+    >>> SteinEstimator(family).fit(X).confidence_interval().round(2)
+      parameter   low  high
+    0    square -0.66 -0.41
+    1   quartic -0.02  0.02
     """
     base = None if log_base is None else partial(_base_gradient, log_base)
     return LinearScore(partial(_differences, statistics), base, names)

@@ -44,7 +44,7 @@ class SteinEstimator(MinimumStein):
         The parameters.
     cov_params_ : ndarray of shape (p, p)
         Their covariance.
-    standard_errors_ : ndarray of shape (p,)
+    standard_error_ : ndarray of shape (p,)
         Square roots of its diagonal.
     result_ : MomentEstimate
         All of these together, with names.
@@ -86,10 +86,10 @@ class SteinEstimator(MinimumStein):
     >>> from divest.unnormalized import SteinEstimator, exponential_family
     >>> X = np.random.default_rng(0).gamma(4.0, 0.5, size=(800, 1))
     >>> family = exponential_family(lambda X: np.hstack([np.log(X), -X]), names=["shape", "rate"])
-    >>> SteinEstimator(family).fit(X).conf_int().round(1)  # density x^3 exp(-2 x)
-      parameter  lower  upper
-    0     shape    2.7    3.6
-    1      rate    1.8    2.3
+    >>> SteinEstimator(family).fit(X).confidence_interval().round(1)  # density x^3 exp(-2 x)
+      parameter  low  high
+    0     shape  2.7   3.6
+    1      rate  1.8   2.3
     """
 
     def __init__(self, family=None, *, theta0=None, kernel="imq", bandwidth="median",

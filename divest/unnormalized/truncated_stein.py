@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from divest._boundary import boundary_diagnostics
 from divest._results import Diagnostic
 from divest._validation import check_number, check_sample
 from divest.kernels import Kernel
-from divest.unnormalized._diagnostics import boundary_diagnostics
 from divest.unnormalized._estimator import MinimumStein
 from divest.unnormalized._pairs import RowPairs
 
@@ -50,7 +50,7 @@ class TruncatedSteinEstimator(MinimumStein):
         The parameters of the density before it is cut.
     cov_params_ : ndarray of shape (p, p)
         Their covariance.
-    standard_errors_ : ndarray of shape (p,)
+    standard_error_ : ndarray of shape (p,)
         Square roots of its diagonal.
     result_ : MomentEstimate
         All of these together, with names.
@@ -95,10 +95,10 @@ class TruncatedSteinEstimator(MinimumStein):
     >>> angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
     >>> circle = np.column_stack([np.cos(angles), np.sin(angles)])
     >>> estimator = TruncatedSteinEstimator(gaussian_score(1.0), circle).fit(X)
-    >>> estimator.conf_int().round(2)
-      parameter  lower  upper
-    0    mean_0   0.19   0.54
-    1    mean_1   0.30   0.65
+    >>> estimator.confidence_interval().round(2)
+      parameter   low  high
+    0    mean_0  0.19  0.54
+    1    mean_1  0.30  0.65
     """
 
     _method = "minimum kernel Stein discrepancy, truncated"
@@ -132,4 +132,5 @@ class TruncatedSteinEstimator(MinimumStein):
     def _diagnose(self, pairs: RowPairs, p: int) -> list[Diagnostic]:
         assert pairs.boundary is not None
         return [*super()._diagnose(pairs, p),
-                *boundary_diagnostics(pairs.boundary, pairs.Z, self.bandwidth_)]
+                *boundary_diagnostics(pairs.boundary, pairs.Z, self.bandwidth_,
+                                      "the estimate is biased")]

@@ -1,5 +1,7 @@
 """compare_groups: what it says of the groups of a table."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +23,7 @@ def tables(rng):
 def test_table_is_the_drift_table(tables):
     reference, current = tables
     result = compare_groups(reference, current, "group", correction="holm", random_state=0)
-    expected = drift_table(current, reference, by="group", correction="holm", random_state=0)
+    expected = drift_table(reference, current, by="group", correction="holm", random_state=0)
     pd.testing.assert_frame_equal(result.columns, expected)
     pd.testing.assert_frame_equal(result.to_frame(), expected)
     assert (result.n_reference, result.n_current) == (150, 180)
@@ -60,7 +62,7 @@ def test_doubts_and_what_was_left_out_are_told(tables):
     result = compare_groups(reference.assign(extra=1), current.iloc[:70], "group",
                             minimum_effect=0.1, random_state=0)
     text = result.summary()
-    assert "Doubtful: too_few_rows (2 of 4 rows; columns: " in text
+    assert "Doubtful: few_rows (2 of 4 rows; columns: " in text
     assert "in one table only: extra." in text
     assert "psi) above 0.1" in text
     assert "0 of 2 groups drift beyond an index of 0.1, in" in text
@@ -95,3 +97,10 @@ def test_html_shows_no_markup_of_the_data(tables):
     assert "<script>" not in evil._repr_html_()
     assert "<b>." not in evil._repr_html_()
     assert "b" in result._repr_html_()
+
+
+def test_one_doubtful_row_is_enough_for_distrust(tables):
+    found = compare_groups(*tables, "group", random_state=0)
+    assert found.trusted == found.columns["trusted"].all()
+    doubtful = found.columns.assign(trusted=[False] + [True] * (len(found.columns) - 1))
+    assert not dataclasses.replace(found, columns=doubtful).trusted

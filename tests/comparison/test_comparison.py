@@ -1,5 +1,7 @@
 """compare: joint table, columns, missing values, kinds of column, errors, no false alarms."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import plain
@@ -49,7 +51,7 @@ def test_joint_table_is_that_of_the_estimators(seasons, found):
 
 
 def test_columns_are_those_of_the_drift_table(seasons, found):
-    table = drift_table(seasons[1], seasons[0])
+    table = drift_table(seasons[0], seasons[1])
     numbers = table.columns.drop(["trusted", "failed_diagnostics"])
     pd.testing.assert_frame_equal(found.columns[numbers], table[numbers])
 
@@ -259,7 +261,7 @@ def test_too_few_complete_rows_leave_the_columns(rng):
         result = compare(reference, current, random_state=0, n_resamples=99)
     assert result.joint.empty
     assert len(result.columns) == 3
-    assert "complete_rows" in result.summary()
+    assert "few_rows" in result.summary()
 
 
 def test_equal_numbers_of_other_types_are_equal(rng):
@@ -289,7 +291,7 @@ def test_columns_of_rare_values_are_not_called_equal():
 
 def test_minimum_effect_is_that_of_the_columns(seasons, found):
     result = compare(*seasons, minimum_effect=0.2, bins=5, random_state=0, n_resamples=99)
-    table = drift_table(seasons[1], seasons[0], minimum_effect=0.2, bins=5, random_state=0)
+    table = drift_table(seasons[0], seasons[1], minimum_effect=0.2, bins=5, random_state=0)
     assert_allclose(result.columns["pvalue_adjusted"], table["pvalue_adjusted"])
     assert "psi) above 0.2" in result.summary()
     assert "None of 7 columns drifts by itself beyond an index of 0.2." in result.verdict
@@ -318,7 +320,7 @@ def test_printed_table_fits_a_terminal_and_says_why_a_column_is_doubtful(rng, fo
     few = pd.DataFrame({"x": rng.normal(size=40), "y": [*rng.normal(size=15), *[np.nan] * 25],
                         "none": np.nan})
     text = compare(few, few, n_resamples=9).summary()
-    assert "Doubtful: too_few_rows (columns: " in text
+    assert "Doubtful: few_rows (columns: " in text
     assert "missing" in text
     assert "none: values not tested (no values in either table)" in text
     text = compare(few[["x"]], few[["x"]], n_resamples=9).summary()
@@ -351,3 +353,12 @@ def test_tables_without_rows_or_shared_columns_are_refused(rng):
             compare(frame(rng, 30), frame(rng, 30), columns=wrong)
     with pytest.raises(ValueError, match="3 dimensions"):
         compare(frame(rng, 30), np.zeros((2, 2, 2)))
+
+
+def test_trust_asks_the_joint_diagnostics_and_the_columns(found):
+    sure = dataclasses.replace(found, diagnostics=found.diagnostics.assign(passed=True),
+                               columns=found.columns.assign(trusted=True))
+    assert sure.trusted
+    for part in ({"diagnostics": found.diagnostics.assign(passed=False)},
+                 {"columns": found.columns.assign(trusted=False)}):
+        assert not dataclasses.replace(sure, **part).trusted

@@ -147,7 +147,7 @@ def test_part_of_the_rows_gives_nearly_the_same_choice(monkeypatch):
 
 def test_labels_as_y_are_refused_by_the_diagnostics():
     X, y = linear(60)
-    with pytest.warns(TrustWarning, match="tied_share"):
+    with pytest.warns(TrustWarning, match="repeated_rows"):
         model = fitted(X, np.where(y > 1, 1.0, 0.0), "auto")
     assert np.isfinite(model.score_samples(X, np.ones(60))).all()
 
@@ -313,9 +313,9 @@ def test_diagnostics_pass_with_enough_rows():
         warnings.simplefilter("error")
         model = fitted(*linear(1000), "auto")
     table = model.diagnostics_.set_index("name")
-    assert list(table.index) == ["condensed_share", "tied_share"]
+    assert list(table.index) == ["condensed_share", "repeated_rows"]
     assert table["passed"].all()
-    assert table.loc["tied_share", "value"] == 0
+    assert table.loc["repeated_rows", "value"] == 0
 
 
 def test_condensed_share_by_definition():

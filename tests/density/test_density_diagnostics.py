@@ -13,7 +13,7 @@ from divest.density import _diagnostics
 from divest.density._selection import select
 from divest.density._sums import PointSet
 
-THRESHOLDS = {"condensed_share": 0.2, "selector_ratio": 1.75, "isj_root": 1.0, "tied_share": 0.5,
+THRESHOLDS = {"condensed_share": 0.2, "selector_ratio": 1.75, "isj_root": 1.0, "repeated_rows": 0.5,
               "edge_mass": 7.0, "lscv_minimum": 1.0}
 
 
@@ -48,28 +48,28 @@ def normal(n, d, seed=0):
 def test_nothing_fails_on_normal_data(d, seed):
     table = diagnosed(normal(1000, d, seed))
     assert table["passed"].all()
-    expected = {1: {"tied_share", "condensed_share", "isj_root", "edge_mass"},
-                2: {"tied_share", "condensed_share", "lscv_minimum", "selector_ratio",
+    expected = {1: {"repeated_rows", "condensed_share", "isj_root", "edge_mass"},
+                2: {"repeated_rows", "condensed_share", "lscv_minimum", "selector_ratio",
                     "edge_mass"}}[d]
     assert set(table.index) == expected
 
 
 # ------------------------------------------------------------ which ones there are
 @pytest.mark.parametrize(("parameters", "expected"), [
-    ({"bandwidth": 0.5}, {"tied_share", "condensed_share"}),
-    ({"bandwidth": "scott"}, {"tied_share", "condensed_share", "edge_mass"}),
-    ({"bandwidth": "lscv"}, {"tied_share", "condensed_share", "lscv_minimum", "selector_ratio",
+    ({"bandwidth": 0.5}, {"repeated_rows", "condensed_share"}),
+    ({"bandwidth": "scott"}, {"repeated_rows", "condensed_share", "edge_mass"}),
+    ({"bandwidth": "lscv"}, {"repeated_rows", "condensed_share", "lscv_minimum", "selector_ratio",
                              "edge_mass"}),
-    ({"bandwidth": "loo_kl"}, {"tied_share", "condensed_share", "selector_ratio", "edge_mass"}),
-    ({"bandwidth": "isj"}, {"tied_share", "condensed_share", "isj_root", "edge_mass"}),
-    ({"bandwidth": 0.5, "algorithm": "kd_tree", "metric": "manhattan"}, {"tied_share"})],
+    ({"bandwidth": "loo_kl"}, {"repeated_rows", "condensed_share", "selector_ratio", "edge_mass"}),
+    ({"bandwidth": "isj"}, {"repeated_rows", "condensed_share", "isj_root", "edge_mass"}),
+    ({"bandwidth": 0.5, "algorithm": "kd_tree", "metric": "manhattan"}, {"repeated_rows"})],
     ids=lambda v: str(v) if isinstance(v, dict) else "")
 def test_which_ones_apply(parameters, expected):
     assert set(diagnosed(normal(200, 1), **parameters).index) == expected
 
 
 def test_one_row():
-    assert set(diagnosed([[0.0]], bandwidth=1.0).index) == {"tied_share", "condensed_share"}
+    assert set(diagnosed([[0.0]], bandwidth=1.0).index) == {"repeated_rows", "condensed_share"}
 
 
 # ------------------------------------------------------------ condensed_share
@@ -102,23 +102,23 @@ def test_condensed_share_looks_at_some_rows(monkeypatch, pairs, looked_at):
     assert _diagnostics.condensed_share(PointSet(np.roll(X, 1)[:, None])).value == 0.0
 
 
-# ------------------------------------------------------------ tied_share
-def test_tied_share_counts_copies():
+# ------------------------------------------------------------ repeated_rows
+def test_repeated_rows_counts_copies():
     X = normal(100, 2)
     for copies, share in ((0, 0.0), (50, 0.5), (60, 0.6)):
         X[100 - copies:] = X[0]
-        diagnostic = _diagnostics.tied_share(X, np.ones(2))
+        diagnostic = _diagnostics.repeated_rows(X, np.ones(2))
         assert_allclose(diagnostic.value, share)
         assert diagnostic.passed == (share <= 0.5)
     half = np.column_stack([np.zeros(10), np.arange(10.0)])  # equal in one column only
-    assert _diagnostics.tied_share(half, np.ones(2)).value == 0.0
-    assert _diagnostics.tied_share(np.zeros((10, 1)), np.ones(1)).value == 0.9
+    assert _diagnostics.repeated_rows(half, np.ones(2)).value == 0.0
+    assert _diagnostics.repeated_rows(np.zeros((10, 1)), np.ones(1)).value == 0.9
 
 
 @pytest.mark.parametrize("d", [1, 2])
-def test_tied_share_of_counts(d):
+def test_repeated_rows_of_counts(d):
     X = np.random.default_rng(0).poisson(3, size=(400, d))
-    assert "tied_share" in failed(X, bandwidth="scott")
+    assert "repeated_rows" in failed(X, bandwidth="scott")
 
 
 # ------------------------------------------------------------ lscv_minimum
@@ -132,7 +132,7 @@ def test_lscv_minimum(rule):
     assert select("lscv", Z).at_edge
     assert table["value"]["lscv_minimum"] == 0.0
     assert not table["passed"]["lscv_minimum"]
-    assert table["passed"]["tied_share"]
+    assert table["passed"]["repeated_rows"]
     assert "lscv_minimum" not in diagnosed(X, bandwidth="loo_kl").index
 
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from divest import KernelDensity, TrustWarning
 from divest.datasets import load_penguins
-from divest.density._diagnostics import tied_share
+from divest.density._diagnostics import repeated_rows
 from divest.density._rounding import rounding_step, unrounded
 from divest.density._selection import select
 
@@ -68,9 +68,9 @@ def test_rounding_hardly_changes_a_bandwidth(rule, d, step):
 
 def test_rounding_finer_than_the_bandwidth_is_no_tie(rng):
     X = np.round(rng.normal(size=(500, 1)), 1)
-    assert tied_share(X, np.array([0.25])).value == 0.0
-    assert tied_share(X, np.array([0.15])).value > 0.8
-    assert tied_share(np.repeat(X[:100], 5, axis=0) + rng.normal(), np.array([0.01])).value > 0.8
+    assert repeated_rows(X, np.array([0.25])).value == 0.0
+    assert repeated_rows(X, np.array([0.15])).value > 0.8
+    assert repeated_rows(np.repeat(X[:100], 5, axis=0) + rng.normal(), np.array([0.01])).value > 0.8
 
 
 @pytest.mark.parametrize("column", ["bill_length_mm", "bill_depth_mm", "flipper_length_mm"])
@@ -79,7 +79,7 @@ def test_penguins_in_whole_tenths_and_millimetres(column):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrustWarning)  # of the shortest tails
         density, silverman = (KernelDensity(bandwidth=b).fit(X) for b in ("auto", "silverman"))
-    assert density.diagnostics_.set_index("name").passed["tied_share"]
+    assert density.diagnostics_.set_index("name").passed["repeated_rows"]
     assert density.bandwidth_[0] < silverman.bandwidth_[0]
 
 

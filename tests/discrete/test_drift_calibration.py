@@ -25,10 +25,10 @@ def little_garbage():
     gc.unfreeze()
 
 
-def quiet(*tables, **options):
+def quiet(current, reference, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrustWarning)
-        return drift_table(*tables, **options)
+        return drift_table(reference, current, **options)
 
 
 ZIPF = 1.0 / np.arange(1, 61)

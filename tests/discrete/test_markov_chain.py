@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from plain_chains import walks
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -16,19 +17,6 @@ from divest.discrete._chain import closed_classes, smoothed, stationary
 
 PAGE = TransitionCounts([[65, 43, 39], [45, 129, 43], [37, 45, 53]])
 M = np.array([[0.5, 0.3, 0.2], [0.2, 0.6, 0.2], [0.3, 0.3, 0.4]])
-
-
-def walks(M, n, runs, rng):
-    """Counts (runs, k, k) of stationary chains of n transitions, and their last states."""
-    k, edges = len(M), np.cumsum(M, axis=1)
-    edges[:, -1] = 1.0
-    state = rng.choice(k, size=runs, p=stationary(M))
-    counts, every = np.zeros((runs, k, k)), np.arange(runs)
-    for _ in range(n):
-        new = (rng.random(runs)[:, None] > edges[state]).sum(axis=1)
-        counts[every, state, new] += 1
-        state = new
-    return counts, state
 
 
 def test_numbers_of_the_method_page():

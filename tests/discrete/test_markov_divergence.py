@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from plain_chains import walks as counts_of_walks
 
 from divest import TrustWarning
 from divest.discrete import (
@@ -113,7 +114,7 @@ def test_new_and_absorbing_states():
     with pytest.warns(TrustWarning, match="unmatched_states"):
         table = markov_divergence(new, old).table.set_index("state")
     assert np.isnan(table.loc["new", "divergence"])
-    assert table.loc["new", "df"] == -1
+    assert table.loc["new", "degrees_of_freedom"] == -1
     absorbing = TransitionCounts([[70, 20, 10], [10, 70, 20], [0, 0, 50]])
     assert markov_divergence_test(absorbing, absorbing, method="chi2").pvalue == pytest.approx(1.0)
 
@@ -150,16 +151,7 @@ def test_small_cells_are_permuted_within_rows():
 
 
 def walks(M, n, runs, rng):
-    """Counts (runs, k, k) of stationary chains of n transitions."""
-    k, edges = len(M), np.cumsum(M, axis=1)
-    edges[:, -1] = 1.0
-    state = rng.choice(k, size=runs, p=stationary(M))
-    counts, every = np.zeros((runs, k, k)), np.arange(runs)
-    for _ in range(n):
-        new = (rng.random(runs)[:, None] > edges[state]).sum(axis=1)
-        counts[every, state, new] += 1
-        state = new
-    return [TransitionCounts(c) for c in counts]
+    return [TransitionCounts(counts) for counts in counts_of_walks(M, n, runs, rng)[0]]
 
 
 M = np.array([[0.5, 0.3, 0.2], [0.2, 0.6, 0.2], [0.3, 0.3, 0.4]])

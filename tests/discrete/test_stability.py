@@ -140,9 +140,9 @@ def test_sample_size():
         n = psi_sample_size(psi, cells, power=power, level=level, ratio=ratio)
         reached = [f_divergence_power(psi, k, ratio * k, cells, level=level) for k in (n - 1, n)]
         assert reached[0] < power <= reached[1]
-    for wrong in ({"psi": 0}, {"n_bins": 1}, {"power": 0.04}, {"level": 0}, {"ratio": 0}):
+    for wrong in ({"psi": 0}, {"n_cells": 1}, {"power": 0.04}, {"level": 0}, {"ratio": 0}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            psi_sample_size(**{"psi": 0.1, "n_bins": 10} | wrong)
+            psi_sample_size(**{"psi": 0.1, "n_cells": 10} | wrong)
 
 
 def weights_error_without_covariance(table):

@@ -42,8 +42,8 @@ def test_by_hand(x):
 def test_the_other_way_round(x):
     one = compare_models(x, stats.norm(), stats.laplace(), random_state=0)
     other = compare_models(x, stats.laplace(), stats.norm(), random_state=0)
-    assert_allclose([other.difference, *other.interval()],
-                    [-one.difference, -one.interval()[1], -one.interval()[0]])
+    assert_allclose([other.difference, *other.confidence_interval()],
+                    [-one.difference, -one.confidence_interval()[1], -one.confidence_interval()[0]])
     assert other.pvalue == pytest.approx(one.pvalue, rel=1e-9)
     assert other.pvalues == one.pvalues[::-1]
     assert one.difference > 0  # the second model is the right one
@@ -58,10 +58,10 @@ def test_the_same_model_twice(x):
 def test_table(x):
     result = compare_models(x, stats.norm(), stats.logistic(), random_state=0)
     row = result.to_frame().iloc[0]
-    assert (row["low"], row["high"]) == result.interval()
+    assert (row["low"], row["high"]) == result.confidence_interval()
     assert (row["discrepancy_a"], row["discrepancy_b"]) == result.discrepancies
     assert "pvalue_b" in result.summary()
-    low, high = result.interval(0.5)
+    low, high = result.confidence_interval(0.5)
     assert row["low"] < low < high < row["high"]
 
 

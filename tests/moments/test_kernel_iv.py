@@ -210,7 +210,7 @@ def test_constant_outcome():
     X, _, Z = sample()
     model = fit((X, np.full(len(X), 5.0), Z))
     assert np.allclose(model.predict(X), 5)
-    assert np.allclose(model.predict_interval(X)[["lower", "upper"]], 5)
+    assert np.allclose(model.predict_interval(X)[["low", "high"]], 5)
 
 
 def test_same_seed_same_curve_and_other_seeds_other_landmarks():
@@ -278,16 +278,16 @@ def test_interval_is_the_sandwich_of_the_curve_or_of_a_rougher_one():
     model, grid = fit(data), np.array([[-1.0], [0.5]])
     T = model._basis.transform(grid)
     own = model.predict_interval(grid, 0.9, undersmooth=False)
-    error = np.sqrt(np.diag(T @ model.covariance_ @ T.T))
+    error = np.sqrt(np.diag(T @ model.cov_params_ @ T.T))
     assert np.allclose(own["standard_error"], error)
     reach = stats.norm.ppf(0.95) * error
-    assert np.allclose(own["lower"], model.predict(grid) - reach)
-    assert np.allclose(own["upper"], model.predict(grid) + reach)
+    assert np.allclose(own["low"], model.predict(grid) - reach)
+    assert np.allclose(own["high"], model.predict(grid) + reach)
     white = Standardizer().fit(Z).transform(Z)
     system = model._moments(X, y, white, np.random.SeedSequence(0).spawn(2)[0])
     rough = system.solve(1e-4, reweight=True, debias=True)
     band = model.predict_interval(grid)
-    assert np.allclose((band["lower"] + band["upper"]) / 2, T @ rough.coef)
+    assert np.allclose((band["low"] + band["high"]) / 2, T @ rough.coef)
     assert np.array_equal(band["prediction"], model.predict(grid))
     assert (band["standard_error"] > 1.2 * own["standard_error"]).all()
 
@@ -295,8 +295,8 @@ def test_interval_is_the_sandwich_of_the_curve_or_of_a_rougher_one():
 def test_bands_are_nested_and_widen_beyond_the_data():
     model, grid = fit(sample()), np.linspace(-9, 9, 19)[:, None]
     narrow, wide = (model.predict_interval(grid, level) for level in (0.5, 0.99))
-    assert (narrow["lower"] > wide["lower"]).all()
-    assert (narrow["upper"] < wide["upper"]).all()
+    assert (narrow["low"] > wide["low"]).all()
+    assert (narrow["high"] < wide["high"]).all()
     assert wide["standard_error"].iloc[0] > 2 * wide["standard_error"].iloc[9]
     with pytest.raises(ValueError, match=r"level must lie between 0 and 1, got 1\.5"):
         model.predict_interval(grid, 1.5)
@@ -339,7 +339,7 @@ def test_few_rows(n):
     X, y, Z = sample(n)
     model = fit((X, y, Z))
     assert np.isfinite(model.predict(X)).all()
-    band = model.predict_interval(X)[["standard_error", "lower", "upper"]]
+    band = model.predict_interval(X)[["standard_error", "low", "high"]]
     assert np.isfinite(band).all(axis=None) if n > 3 else band.isna().all(axis=None)
     assert "moments_per_row" in failed(model)
     assert (model.diagnostics_["value"].dropna() >= 0).all()
@@ -366,7 +366,7 @@ def test_good_instruments_raise_no_doubt():
     model = fit(sample(1000))
     assert failed(model) == set()
     values = model.diagnostics_.set_index("name")["value"]
-    assert values["first_stage_F"] > 20
+    assert values["first_stage_f"] > 20
     assert 0.02 < values["moments_per_row"] <= 43 / 1000
     assert 2 <= values["effective_degrees_of_freedom"] <= 14
 
@@ -379,7 +379,7 @@ def test_first_stage_is_that_of_a_regression():
     left = X[:, 0] - F @ np.linalg.lstsq(F, X[:, 0], rcond=None)[0]
     share, k = 1 - left.var() / X.var(), F.shape[1] - 1
     wanted = share / k / ((1 - share) / (500 - k - 1))
-    value = model.diagnostics_.set_index("name")["value"]["first_stage_F"]
+    value = model.diagnostics_.set_index("name")["value"]["first_stage_f"]
     assert value == pytest.approx(wanted, rel=1e-6)
 
 
@@ -388,8 +388,8 @@ def test_instruments_that_move_two_columns_in_one_way_are_doubted(rng):
     Z, e = rng.normal(size=(1000, 1)), rng.normal(size=(1000, 2))
     X = Z + 0.5 * e
     model = fit((X, X.sum(axis=1) + e[:, 0], Z), alpha=1.0)
-    assert "first_stage_F" in failed(model)
-    assert "first_stage_F" not in failed(fit((X[:, :1], X[:, 0] + e[:, 0], Z), alpha=1.0))
+    assert "first_stage_f" in failed(model)
+    assert "first_stage_f" not in failed(fit((X[:, :1], X[:, 0] + e[:, 0], Z), alpha=1.0))
 
 
 def test_rows_in_another_order_are_refused():
@@ -403,7 +403,7 @@ def test_rows_in_another_order_are_refused():
 @pytest.mark.filterwarnings("default::divest.TrustWarning")
 def test_instruments_that_say_nothing_are_doubted():
     X, y, Z = sample(1000)
-    with pytest.warns(TrustWarning, match="KernelIVRegressor: .*first_stage_F"):
+    with pytest.warns(TrustWarning, match="KernelIVRegressor: .*first_stage_f"):
         fit((X, y, np.random.default_rng(9).normal(size=Z.shape)))
 
 

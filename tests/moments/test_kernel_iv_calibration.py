@@ -57,7 +57,7 @@ def test_coverage_of_the_band(name, alpha, low):
         model = KernelIVRegressor(alpha=alpha, random_state=seed).fit(t[:, None], y, Z=z)
         for found, undersmooth in ((covered, True), (narrow, False)):
             band = model.predict_interval(grid, undersmooth=undersmooth)
-            found.append(np.mean((band["lower"] <= truth) & (truth <= band["upper"])))
+            found.append(np.mean((band["low"] <= truth) & (truth <= band["high"])))
     assert low < np.mean(covered) < 0.99
     if name != "linear":  # what the docstring says of the curve's own sandwich
         assert np.mean(narrow) < 0.8

@@ -1,44 +1,20 @@
 """Linear regression with instruments: identities with linearmodels, laws, bad input."""
 
-import pickle
 import sys
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn import set_config
-from sklearn.base import clone
+from linear_iv_cases import fitted
 from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from divest import ConvergenceWarning, TrustWarning
+from divest import TrustWarning
 from divest.moments.linear_iv import LinearIVRegressor
 
 METHODS = ["2sls", "liml", "gmm", "cue", "el", "et", "kmm"]
+
 PROFILED = ["cue", "el", "et", "kmm"]
-
-
-@pytest.fixture(scope="module")
-def data():
-    """Two exogenous and two endogenous regressors, four more instruments, unequal variances."""
-    rng = np.random.default_rng(0)
-    n = 300
-    W, Z, v = rng.normal(size=(n, 2)) * [1, 30] + [0, 5], rng.normal(size=(n, 4)), rng.normal(
-        size=(n, 2))
-    E = Z @ rng.normal(size=(4, 2)) + W @ [[0.2, 0.1], [0.01, 0.02]] + v
-    u = (v @ [0.7, 0.3] + rng.normal(size=n)) * np.sqrt(0.5 + 0.5 * Z[:, 0] ** 2)
-    y = 1 + W @ [0.5, 0.1] + E @ [1, -2] + u
-    return {"y": y, "W": W, "E": E, "Z": Z, "X": np.c_[W, E], "I": np.c_[W, Z],
-            "groups": rng.integers(0, 30, n), "weights": rng.uniform(0.5, 2, n)}
-
-
-def fitted(method, data, **settings):
-    fit = {name: settings.pop(name) for name in ("groups", "sample_weight") if name in settings}
-    return LinearIVRegressor(method, random_state=0, **settings).fit(data["X"], data["y"],
-                                                                     data["I"], **fit)
 
 
 def peer(method, data, weights=None, **settings):
@@ -146,7 +122,7 @@ def test_first_stage(data):
 
 
 def first_stage(model):
-    return model.diagnostics_.set_index("name").loc["first_stage_F", "value"]
+    return model.diagnostics_.set_index("name").loc["first_stage_f", "value"]
 
 
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")  # of helping regressions
@@ -179,14 +155,14 @@ def test_instruments_that_move_two_regressors_in_one_way_are_weak(rng):
 def test_a_weak_regressor_is_named(data):
     """One that was left out of Z by mistake shows as weak."""
     X = pd.DataFrame(data["X"], columns=["w0", "w1", "x0", "x1"])
-    with pytest.warns(TrustWarning, match=r"first_stage_F.*'w1' is exogenous, put it in Z too"):
+    with pytest.warns(TrustWarning, match=r"first_stage_f.*'w1' is exogenous, put it in Z too"):
         LinearIVRegressor("2sls").fit(X, data["y"], np.c_[data["W"][:, 0], data["Z"]])
 
 
 def test_first_stage_without_endogenous_regressors(data):
     pytest.importorskip("linearmodels")
     model = LinearIVRegressor("2sls").fit(data["X"], data["y"])
-    assert "first_stage_F" not in model.diagnostics_["name"].tolist()
+    assert "first_stage_f" not in model.diagnostics_["name"].tolist()
     with pytest.raises(ValueError, match="no regressor is endogenous"):
         model.first_stage()
 
@@ -278,337 +254,3 @@ def test_exactly_identified_methods_agree(data):
         np.testing.assert_allclose(model.params_, models[0].params_, rtol=1e-9)
         np.testing.assert_allclose(model.cov_params_, models[0].cov_params_, rtol=1e-7, atol=1e-12)
         assert np.isnan(model.j_test().statistic)
-
-
-# ------------------------------------------------------------------------------- sets and tests
-def one_regressor(strength, n=300, seed=3, bad=0.0):
-    rng = np.random.default_rng(seed)
-    Z, v = rng.normal(size=(n, 3)), rng.normal(size=n)
-    x = Z @ np.full(3, strength) + v
-    y = x + 0.8 * v + 0.6 * rng.normal(size=n) + bad * Z[:, 0]
-    return {"X": x[:, None], "y": y, "I": Z}
-
-
-def test_s_set_of_an_exactly_identified_model_inverts_a_textbook_test():
-    """One instrument: the ends are roots of n cov(y - b x, z)^2 = chi2 var((y - b x) z)."""
-    sample = one_regressor(0.5)
-    z, x, y = sample["I"][:, 0], sample["X"][:, 0], sample["y"]
-    model = LinearIVRegressor("2sls", fit_intercept=False).fit(x[:, None], y, z[:, None])
-    ((low, high),) = model.confidence_set("x0").intervals
-    for b in (low, high):
-        g = (y - b * x) * z
-        assert len(x) * g.mean() ** 2 / g.var() == pytest.approx(3.841458821, rel=1e-3)
-
-
-def test_s_set_takes_the_intercept_out_exactly():
-    """With an intercept the set is that of centred data, but for the weights of the moments."""
-    sample = one_regressor(0.5)
-    model = LinearIVRegressor("cue").fit(sample["X"], sample["y"], sample["I"])
-    ((low, high),) = model.confidence_set("x0").intervals
-    centred = {k: v - v.mean(axis=0) for k, v in sample.items()}
-    plain = LinearIVRegressor("cue", fit_intercept=False).fit(centred["X"], centred["y"],
-                                                              centred["I"])
-    ((low2, high2),) = plain.confidence_set("x0").intervals
-    width = high - low
-    assert abs(low - low2) < 0.05 * width
-    assert abs(high - high2) < 0.05 * width
-
-
-@pytest.mark.parametrize("method", ["2sls", "el", "kmm"])
-def test_strong_instruments_give_one_piece_around_the_truth(method):
-    model = fitted(method, one_regressor(1.0))
-    (found,) = model.confidence_set("x0").intervals
-    wald = model.conf_int().set_index("parameter").loc["x0"]
-    assert found.lower < 1 < found.upper
-    assert 0.8 < (found.upper - found.lower) / (wald["upper"] - wald["lower"]) < 2
-
-
-@pytest.mark.filterwarnings("ignore::divest.TrustWarning", "ignore::divest.ConvergenceWarning")
-def test_useless_instruments_give_the_whole_line():
-    model = fitted("cue", one_regressor(0.0))
-    found = model.confidence_set("x0")
-    assert found.unbounded
-    assert (-np.inf, np.inf) in found.intervals or len(found.intervals) == 2
-    frame = model.conf_int(method="s")
-    assert np.isinf(frame.loc[frame["parameter"] == "x0", "upper"]).any()
-
-
-def test_invalid_instruments_give_an_empty_set_and_a_warning():
-    with pytest.warns(TrustWarning, match="overidentification"):
-        model = fitted("gmm", one_regressor(1.0, bad=3.0))
-    assert model.confidence_set("x0").empty
-    assert model.j_test().pvalue < 1e-4
-    with pytest.warns(TrustWarning, match="x0: the set is empty"):
-        frame = model.conf_int(method="s").set_index("parameter")
-    assert frame.loc["x0", ["lower", "upper"]].isna().all()
-
-
-def test_weak_instruments_are_named():
-    with pytest.warns(TrustWarning, match="first_stage_F"):
-        fitted("2sls", one_regressor(0.05))
-    with pytest.warns(TrustWarning, match="weak_identification"):
-        fitted("cue", one_regressor(0.1, seed=7))
-
-
-def test_intervals(data):
-    model = fitted("et", data)
-    pd.testing.assert_frame_equal(model.conf_int(), model.conf_int(method="nw"))
-    robust = fitted("et", data, cov_type="robust")
-    assert (model.cov_type_, robust.cov_type_) == ("nw", "robust")
-    pd.testing.assert_frame_equal(robust.conf_int(method="nw"), model.conf_int())
-    ratio = model.result_.standard_error / robust.result_.standard_error
-    assert (np.abs(ratio - 1) < 0.15).all()
-    assert np.abs(ratio - 1).max() > 1e-3
-    wide, narrow = (model.conf_int(level) for level in (0.99, 0.9))
-    assert (wide["lower"] < narrow["lower"]).all()
-    text = model.summary()
-    assert "nw errors" in text
-    assert text.endswith(f"p = {model.j_test().pvalue:.4g}")
-    assert "x3" in text
-
-
-def test_groups_choose_the_covariance(data):
-    grouped = fitted("cue", data, groups=data["groups"])
-    assert grouped.cov_type_ == "cluster"
-    alone = fitted("cue", data, groups=np.arange(300))
-    robust = fitted("cue", data, cov_type="robust")
-    np.testing.assert_allclose(alone.cov_params_, robust.cov_params_)
-
-
-# ----------------------------------------------------------------------------------- scikit-learn
-def test_clone_and_pickle(data):
-    model = fitted("kmm", data)
-    again = pickle.loads(pickle.dumps(model))
-    np.testing.assert_array_equal(again.predict(data["X"]), model.predict(data["X"]))
-    assert again.conf_int(method="nw").equals(model.conf_int(method="nw"))
-    np.testing.assert_array_equal(clone(model).fit(data["X"], data["y"], data["I"]).coef_,
-                                  model.coef_)
-
-
-def test_instruments_are_routed(data):
-    set_config(enable_metadata_routing=True)
-    try:
-        inner = LinearIVRegressor("gmm").set_fit_request(Z=True, groups=False, sample_weight=False)
-        pipeline = make_pipeline(StandardScaler(), inner).fit(data["X"], data["y"], Z=data["I"])
-        np.testing.assert_allclose(pipeline.predict(data["X"]),
-                                   fitted("gmm", data).predict(data["X"]), rtol=1e-9)
-        search = GridSearchCV(pipeline, {"linearivregressor__method": ["2sls", "liml"]}, cv=2)
-        assert search.fit(data["X"], data["y"], Z=data["I"]).best_score_ > 0.5
-    finally:
-        set_config(enable_metadata_routing=False)
-
-
-def test_names_come_from_the_columns(data):
-    X = pd.DataFrame(data["X"], columns=list("abcd"))
-    model = LinearIVRegressor("2sls", fit_intercept=False).fit(X, data["y"], data["I"])
-    assert model.params_.index.tolist() == list("abcd")
-    assert model.intercept_ == 0
-
-
-# --------------------------------------------------------------------------------------- formulas
-@pytest.fixture
-def frame(data):
-    columns = ["y", "w1", "w2", "e1", "e2", "z1", "z2", "z3", "z4"]
-    return pd.DataFrame(np.c_[data["y"], data["W"], data["E"], data["Z"]], columns=columns)
-
-
-def test_formula_is_the_same_as_columns(frame, data):
-    pytest.importorskip("formulaic")
-    formula = "y ~ 1 + w1 + w2 + [e1 + e2 ~ z1 + z2 + z3 + z4]"
-    model = LinearIVRegressor.from_formula(formula, frame, method="gmm")
-    np.testing.assert_allclose(model.params_, fitted("gmm", data).params_, rtol=1e-10)
-    assert model.params_.index.tolist() == ["intercept", "w1", "w2", "e1", "e2"]
-
-
-@pytest.mark.filterwarnings("ignore::divest.TrustWarning")  # of instruments that are not valid
-@pytest.mark.parametrize("formula", [
-    "np.log(y + shift) ~ 1 + w1 + [e1 ~ z1*z2] + w2", "y ~ w1 + [e1 ~ z1 + z2]",
-    "y ~ 1 + [e1 + e2 ~ z1 + z2]", "y ~ 0 + w1 + w2"])
-def test_formula_is_read_as_by_linearmodels(frame, formula):
-    models = pytest.importorskip("linearmodels.iv")
-    pytest.importorskip("formulaic")
-    shift = 100.0
-    assert frame["y"].min() + shift > 0
-    model = LinearIVRegressor.from_formula(formula, frame, method="2sls")
-    wanted = models.IV2SLS.from_formula(formula, frame).fit().params
-    wanted = wanted.rename({"Intercept": "intercept"})
-    assert set(wanted.index) == set(model.params_.index)
-    np.testing.assert_allclose(model.params_, wanted[model.params_.index], rtol=1e-8)
-
-
-@pytest.mark.parametrize(("formula", "message"), [
-    ("y ~ w1 ~ z1", "must look like"),
-    ("y", "must look like"),
-    (3, "must look like"),
-    ("y + w1 ~ w2", "one column"),
-    ("y ~ 1", "no regressor"),
-    ("y ~ nothing", "cannot be computed"),
-    ("y ~ 1 + .", "cannot be computed"),
-    ("y ~ w1 | w1 + z1", "must look like"),
-    ("y ~ 1 + w1*e1 + [e1 ~ z1]", "'e1' is in the formula as exogenous and among the endogenous"),
-    ("y ~ 1 + w1 + [e1 ~ z1 + w1]", "among the instruments too"),
-])
-def test_formula_refuses(frame, formula, message):
-    pytest.importorskip("formulaic")
-    with pytest.raises(ValueError, match=message):
-        LinearIVRegressor.from_formula(formula, frame)
-
-
-def test_formula_refuses_gaps(frame):
-    """Also those of categories, which would count as the first one."""
-    pytest.importorskip("formulaic")
-    frame["kind"] = np.resize(["a", "b"], len(frame)).astype(object)
-    frame.loc[7, "z2"], frame.loc[8, "kind"] = np.nan, None
-    with pytest.raises(ValueError, match="'z2' in row 7"):
-        LinearIVRegressor.from_formula("y ~ 1 + [e1 ~ z2]", frame)
-    with pytest.raises(ValueError, match="'kind' in row 8"):
-        LinearIVRegressor.from_formula("y ~ 1 + kind + [e1 ~ z1]", frame)
-    with pytest.raises(ValueError, match=r"np.log\(z1\)"):  # and no RuntimeWarning
-        LinearIVRegressor.from_formula("y ~ 1 + [e1 ~ np.log(z1)]", frame)
-
-
-@pytest.mark.filterwarnings("ignore::divest.TrustWarning")  # of instruments that are not valid
-def test_formula_predicts_from_the_columns_it_names(frame):
-    """Means and categories are those of the fit; the model may be pickled."""
-    pytest.importorskip("formulaic")
-    frame["kind"] = np.resize(["a", "b", "c"], len(frame))
-    model = LinearIVRegressor.from_formula(
-        "y ~ 1 + kind + center(w1) + [np.exp(e1 / 100) ~ z1 + z2 + z3]", frame, method="2sls")
-    new = frame.iloc[:5].drop(columns=["y", "z1", "z2", "z3"])
-    wanted = model.intercept_ + np.column_stack([
-        new["kind"] == "b", new["kind"] == "c", new["w1"] - frame["w1"].mean(),
-        np.exp(new["e1"] / 100)]) @ model.coef_
-    np.testing.assert_allclose(model.predict(new), wanted, rtol=1e-10)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(new),
-                                  model.predict(new))
-    with pytest.raises(ValueError, match=r"cannot be computed.*'z'"):
-        model.predict(new.assign(kind="z"))
-    plain = LinearIVRegressor.from_formula("y ~ 1 + w1 + [e1 ~ z1]", frame, method="2sls")
-    np.testing.assert_array_equal(plain.predict(frame), plain.predict(frame[["w1", "e1"]]))
-
-
-def test_formula_knows_groups_and_weights_by_name(frame, data):
-    pytest.importorskip("formulaic")
-    frame["club"], frame["many"] = data["groups"], data["weights"]
-    formula = "y ~ 1 + w1 + w2 + [e1 + e2 ~ z1 + z2 + z3 + z4]"
-    model = LinearIVRegressor.from_formula(formula, frame, method="2sls", groups="club",
-                                           sample_weight="many")
-    wanted = fitted("2sls", data, groups=data["groups"], sample_weight=data["weights"])
-    np.testing.assert_allclose(model.cov_params_, wanted.cov_params_, rtol=1e-8)
-    with pytest.raises(ValueError, match="groups='clubs' is no column of data"):
-        LinearIVRegressor.from_formula(formula, frame, groups="clubs")
-    with pytest.raises(TypeError, match=r"data must be a pandas DataFrame.*got ndarray"):
-        LinearIVRegressor.from_formula(formula, frame.to_numpy())
-
-
-def test_a_column_called_like_the_constant_is_refused(frame):
-    pytest.importorskip("formulaic")
-    for name in ("Intercept", "intercept"):
-        with pytest.raises(ValueError, match=f"column named '{name}'"):
-            LinearIVRegressor.from_formula(f"y ~ 1 + {name} + w2", frame.rename(
-                columns={"w1": name}))
-
-
-def test_rows_in_another_order_are_refused(frame):
-    X, Z = frame[["e1"]], frame[["z1", "z2"]]
-    for fit in ({"y": frame["y"][::-1]}, {"Z": Z[::-1]}, {"sample_weight": frame["w2"][::-1]}):
-        name = next(iter(fit))
-        with pytest.raises(ValueError, match=f"{name} has the row labels of X in another order"):
-            LinearIVRegressor("2sls").fit(**{"X": X, "y": frame["y"], "Z": Z} | fit)
-
-
-def test_few_groups(data):
-    """No J test and no S set with so few, and errors that are doubted."""
-    groups = np.arange(300) % 5
-    with pytest.warns(TrustWarning, match="few_groups = 5"):
-        model = fitted("2sls", data, groups=groups)
-    assert np.isnan(model.j_test().pvalue)
-    assert "no more groups than instruments" in model.j_test().method
-    with pytest.raises(ValueError, match=r"more groups than instruments.*5 groups and 7"):
-        model.confidence_set("x2")
-
-
-def test_as_many_rows_as_coefficients_leave_no_errors():
-    with pytest.warns(TrustWarning, match="moments_per_row"):
-        model = LinearIVRegressor("2sls").fit([[1.0], [2.0]], [3.0, 5.0])
-    np.testing.assert_allclose(model.params_, [1.0, 2.0])
-    assert model.result_.to_frame()[["standard_error", "pvalue"]].isna().all(axis=None)
-
-
-@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
-def test_s_sets_of_a_model_that_is_not_identified(rng):
-    Z, v = rng.normal(size=(1000, 1)), rng.normal(size=(1000, 2))
-    X = Z + v
-    model = LinearIVRegressor("2sls").fit(X, X.sum(axis=1) + v[:, 0], np.c_[Z, 2 * Z, Z + 1])
-    frame = model.conf_int(method="s")
-    assert len(frame) == 3
-    assert np.isinf(frame[["lower", "upper"]]).all(axis=None)
-
-
-# -------------------------------------------------------------------------------------- bad input
-@pytest.mark.parametrize(("settings", "message"), [
-    ({"method": "ols"}, "method must be one of"),
-    ({"cov_type": "white"}, "cov_type must be one of"),
-    ({"method": "2sls", "cov_type": "nw"}, "cov_type='nw' is for"),
-    ({"cov_type": "cluster"}, "needs groups"),
-    ({"epsilon": 0}, "epsilon"),
-    ({"guard": -1}, "guard"),
-    ({"max_lags": -1}, "max_lags"),
-    ({"max_iter": 0}, "max_iter"),
-    ({"tol": 0}, "tol"),
-    ({"n_components_mmd": 0}, "n_components_mmd"),
-])
-def test_settings_are_checked(data, settings, message):
-    with pytest.raises(ValueError, match=message):
-        LinearIVRegressor(**settings).fit(data["X"], data["y"], data["I"])
-
-
-@pytest.mark.parametrize(("change", "fit", "message"), [
-    ({"I": 2}, {}, "under-identified: 3 instruments for 5 regressors"),
-    ({}, {"groups": np.zeros(300)}, "at least 2 different groups"),
-    ({}, {"groups": np.arange(299)}, "one entry per row"),
-    ({}, {"sample_weight": -np.ones(300)}, "0 or more"),
-])
-def test_data_are_checked(data, change, fit, message):
-    Z = data["I"][:, :change.get("I", 6)]
-    with pytest.raises(ValueError, match=message):
-        LinearIVRegressor("2sls").fit(data["X"], data["y"], Z, **fit)
-
-
-def test_rows_are_counted(data):
-    with pytest.raises(ValueError, match="one row per row of X"):
-        LinearIVRegressor().fit(data["X"], data["y"], data["I"][:-1])
-    with pytest.raises(ValueError, match="7 instruments need more than 7 rows"):
-        LinearIVRegressor("2sls").fit(data["X"][:7], data["y"][:7], data["I"][:7])
-    with pytest.raises(ValueError, match="groups are for"):
-        fitted("2sls", data, cov_type="hac", groups=data["groups"])
-
-
-def test_nw_interval_needs_its_covariance(data):
-    with pytest.raises(ValueError, match="method='nw'"):
-        fitted("gmm", data).conf_int(method="nw")
-
-
-def test_unidentified_coefficients_have_no_errors(data):
-    Z = np.c_[data["I"][:, :3], data["I"][:, 0] - data["I"][:, 1]]
-    with pytest.warns(TrustWarning, match="local_identification"):
-        model = LinearIVRegressor("cue").fit(data["X"], data["y"], Z)
-    assert model.cov_params_.isna().all(axis=None)
-    assert np.isfinite(model.params_).all()
-
-
-def test_a_perfect_fit_has_no_errors(data):
-    model = fitted("el", data | {"y": data["X"] @ [1, 2, 3, 4]})
-    np.testing.assert_allclose(model.coef_, [1, 2, 3, 4], rtol=1e-10)
-    np.testing.assert_allclose(model.result_.standard_error, 0, atol=1e-8)
-
-
-@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
-def test_fallback_is_said(data):
-    bad = data | {"y": data["y"] + 5 * data["Z"][:, 0]}
-    with pytest.warns(ConvergenceWarning, match="two-step GMM is reported"):
-        model = fitted("et", bad)
-    assert model.fallback_
-    np.testing.assert_allclose(model.params_, fitted("gmm", bad).params_, rtol=1e-10)
-    pd.testing.assert_series_equal(model.params_, model.two_step_params_)
-    assert model.cov_type_ == "robust"

@@ -122,7 +122,7 @@ def test_clustered_errors_cover_where_robust_ones_do_not():
         y = x + 0.5 * v + common[:, 2] + rng.standard_normal(600)
         for options in ({"groups": groups}, {}):
             model = LinearIVRegressor("2sls").fit(x.reshape(-1, 1), y, z, **options)
-            low, high = model.conf_int().set_index("parameter").loc["x0"]
+            low, high = model.confidence_interval().set_index("parameter").loc["x0"]
             covered.append(low < 1 < high)
     grouped, plain = np.mean(np.reshape(covered, (-1, 2)), axis=0)
     assert abs(grouped - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 300)
@@ -141,7 +141,7 @@ def test_hac_errors_cover_where_robust_ones_do_not():
         for cov_type in ("hac", "robust"):
             model = LinearIVRegressor("2sls", cov_type=cov_type, max_lags=12).fit(
                 x.reshape(-1, 1), y, z)
-            low, high = model.conf_int().set_index("parameter").loc["x0"]
+            low, high = model.confidence_interval().set_index("parameter").loc["x0"]
             covered.append(low < 1 < high)
     hac, plain = np.mean(np.reshape(covered, (-1, 2)), axis=0)
     assert hac > 0.95 - 0.03 - 4 * np.sqrt(0.95 * 0.05 / 300)  # Bartlett weights leave a little out

@@ -4,6 +4,7 @@ from time import process_time
 
 import numpy as np
 import pytest
+from centers import center, center_jacobian
 from threadpoolctl import threadpool_limits
 
 from divest.moments import KernelMethodOfMoments
@@ -14,16 +15,6 @@ pytestmark = [
 ]
 
 TRUE = np.array([2.0, 3.0, -0.5, 3.0])
-
-
-def center(data, theta):
-    away = data.X[:, 0] - theta[0]
-    return np.column_stack([away, np.tanh(2 * away)])
-
-
-def center_jacobian(data, theta):
-    away = data.X[:, 0] - theta[0]
-    return np.column_stack([-np.ones(len(away)), -2 / np.cosh(2 * away) ** 2])[:, :, None]
 
 
 def test_efficiency_coverage_and_size_of_a_laplace_centre():

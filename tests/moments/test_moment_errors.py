@@ -194,7 +194,7 @@ def test_rank_of_the_jacobian():
         model = fit(unidentified, [0.0, 0.0], estimator="gmm")
     assert "local_identification" in failed(model)
     assert np.isnan(model.result_.standard_error).all()
-    assert np.isnan(model.conf_int()[["lower", "upper"]]).all(axis=None)
+    assert np.isnan(model.confidence_interval()[["low", "high"]]).all(axis=None)
 
 
 def test_fewer_rows_than_moments():
@@ -400,7 +400,7 @@ def test_groups_without_a_use():
 # ------------------------------------------------------------ questions
 def test_questions_before_the_fit():
     model = KernelMethodOfMoments(two, theta0=[0.0])
-    for ask in (model.j_test, model.conf_int, model.confidence_set, model.summary):
+    for ask in (model.j_test, model.confidence_interval, model.confidence_set, model.summary):
         with pytest.raises(NotFittedError):
             ask()
 
@@ -408,10 +408,10 @@ def test_questions_before_the_fit():
 def test_wrong_questions():
     model = fit(two)
     with pytest.raises(ValueError, match="method must be one of 'wald', 'nw', 's', 'lr'"):
-        model.conf_int(method="bootstrap")
+        model.confidence_interval(method="bootstrap")
     for method in ("wald", "nw", "s", "lr"):
         with pytest.raises(ValueError, match="level must lie between 0 and 1"):
-            model.conf_int(1.5, method)
+            model.confidence_interval(1.5, method)
     with pytest.raises(ValueError, match="theta must hold 1 number"):
         model.moment_test([0.0, 1.0])
     with pytest.raises(ValueError, match="R must have one column per parameter"):
@@ -430,19 +430,19 @@ def test_sets_that_need_a_profile():
     for name in ("gmm", "vmm", "mmr"):
         model = fit(two, estimator=name)
         with pytest.raises(ValueError, match="method='nw' needs a profile estimate"):
-            model.conf_int(method="nw")
+            model.confidence_interval(method="nw")
         with pytest.raises(ValueError, match="method='lr' needs an estimate that minimises"):
-            model.conf_int(method="lr")
+            model.confidence_interval(method="lr")
     for settings in ({"epsilon": 0.5}, {"reg": 0.01}):
         with pytest.raises(ValueError, match="needs epsilon of 1 or more and reg of at most"):
-            fit(two, **settings).conf_int(method="lr")
+            fit(two, **settings).confidence_interval(method="lr")
 
 
 def test_reference_draws_forbid_robust_sets():
     with pytest.warns(TrustWarning, match="reference_draws = 30"):
         model = fit(two, n_reference=30)
-    for ask in (lambda: model.moment_test([0.0]), lambda: model.conf_int(method="s"),
-                lambda: model.conf_int(method="lr"), model.confidence_set):
+    for ask in (lambda: model.moment_test([0.0]), lambda: model.confidence_interval(method="s"),
+                lambda: model.confidence_interval(method="lr"), model.confidence_set):
         with pytest.raises(ValueError, match="not available with n_reference=30"):
             ask()
 
@@ -521,7 +521,7 @@ def test_sets_need_more_groups_than_moments(rng):
     model = KernelMethodOfMoments(lambda data, theta: (data.X - theta)**np.arange(1, 6, 2),
                                   theta0=[0.0], cov_type="cluster")
     model.fit(rows, groups=np.repeat([0, 1, 2], 20))
-    for ask in (lambda: model.moment_test([0.0]), lambda: model.conf_int(method="s"),
+    for ask in (lambda: model.moment_test([0.0]), lambda: model.confidence_interval(method="s"),
                 model.confidence_set):
         with pytest.raises(ValueError, match="S sets need more groups than moments, got 3 groups"):
             ask()

@@ -89,9 +89,9 @@ def test_interval_covers_the_dimension_of_a_curve(rng):
 
 def test_copies_are_doubtful(rng):
     X = rng.normal(size=(100, 2))
-    with pytest.warns(TrustWarning, match="copies"):
+    with pytest.warns(TrustWarning, match="repeated_rows"):
         result = intrinsic_dimension(np.vstack([X, X[:12]]))
-    assert failed(result) == ["copies"]
+    assert failed(result) == ["repeated_rows"]
     assert_allclose(result.diagnostics[0].value, 12 / 112)
 
 

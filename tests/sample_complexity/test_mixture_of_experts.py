@@ -1,3 +1,5 @@
+"""Mixtures of experts: the likelihood, the choice of size, predictive laws, odd data."""
+
 import pickle
 from math import comb, log, pi
 

@@ -221,7 +221,7 @@ def test_interval_covers_the_size_of_the_z_test(sizes):
     for seed in range(200):
         result = sample_size_for_power(tail, z_value(SHIFT), sizes=sizes, random_state=seed,
                                        n_trials=50)
-        low, high = result.interval()
+        low, high = result.confidence_interval()
         covered += low <= TRUTH <= high
         alarms += not result.trusted
         sizes_found.append(result.n)
@@ -261,7 +261,7 @@ def test_result_as_table_text_and_page():
     frame = result.to_frame()
     assert len(frame) == 1
     assert frame["n"].item() == result.n
-    assert (frame["low"].item(), frame["high"].item()) == result.interval()
+    assert (frame["low"].item(), frame["high"].item()) == result.confidence_interval()
     assert frame[["power", "level", "reachable", "trusted"]].iloc[0].tolist() == [
         0.8, 0.05, True, True]
     assert f"{result.n:.6g}" in result.summary()
@@ -273,10 +273,10 @@ def test_result_as_table_text_and_page():
 
 def test_interval_is_normal_and_not_negative():
     result = PowerResult(4.0, 3.0, 0.8, 0.05, pd.DataFrame(), True)
-    assert_allclose(result.interval(0.5), [4 - 3 * ndtri(0.75), 4 + 3 * ndtri(0.75)])
-    assert result.interval(0.99)[0] == 0.0
+    assert_allclose(result.confidence_interval(0.5), [4 - 3 * ndtri(0.75), 4 + 3 * ndtri(0.75)])
+    assert result.confidence_interval(0.99)[0] == 0.0
     with pytest.raises(ValueError, match="level must lie between 0 and 1"):
-        result.interval(95)
+        result.confidence_interval(95)
 
 
 # ------------------------------------------------------------ no size, or a doubtful one
@@ -286,7 +286,7 @@ def failed(result):
 
 def refused(result):
     """Whether the result says that it has no number, everywhere it could say so."""
-    numbers = [result.n, result.standard_error, *result.interval()]
+    numbers = [result.n, result.standard_error, *result.confidence_interval()]
     return np.isnan(numbers).all() and not result.reachable and failed(result) == ["reachable"]
 
 
@@ -326,7 +326,7 @@ def test_the_smallest_size_suffices_where_it_has_the_power(least, sizes):
     assert (result.n, result.reachable, result.at_smallest) == (least, True, True)
     assert result.curve["n"].min() == least
     assert (result.curve["power"] >= 0.8).all()
-    assert np.isnan([result.standard_error, *result.interval()]).all()
+    assert np.isnan([result.standard_error, *result.confidence_interval()]).all()
     assert [d.name for d in result.diagnostics] == ["reachable", "smallest_size"]
     assert result.trusted
     assert f"n = {least} is the smallest size that the test takes" in result.summary()

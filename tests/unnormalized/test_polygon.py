@@ -54,7 +54,7 @@ def test_a_cut_law_is_recovered(rng):
         X = X[(X > -2).all(axis=1) & (X.sum(axis=1) < 2)][:300]
         found = TruncatedSteinEstimator(gaussian_score(2.25), points).fit(X)
         assert found.diagnostics_["passed"].all()
-        away.append((found.coef_ - 0.5) / found.standard_errors_)
+        away.append((found.coef_ - 0.5) / found.standard_error_)
         test = KernelSteinTest(lambda X: (0.5 - X) / 2.25, boundary_points=points,
                                bandwidth="median", n_resamples=99, random_state=run)
         kept += test.fit(X).pvalue_ > 0.05

@@ -92,7 +92,7 @@ def test_closed_form_is_that_of_all_pairs(kernel, statistic, rng):
     theta, covariance = by_formula(*by_hand(kernel, X), *two_columns(X), statistic)
     assert_allclose(found.coef_, theta, rtol=1e-6, atol=1e-7)
     assert_allclose(found.cov_params_, covariance, rtol=1e-5, atol=1e-7)
-    assert_allclose(found.standard_errors_**2, np.diag(covariance), rtol=1e-5)
+    assert_allclose(found.standard_error_**2, np.diag(covariance), rtol=1e-5)
 
 
 def test_mean_of_two_rows_by_hand():
@@ -191,7 +191,7 @@ def test_units_and_place_of_the_columns_do_not_matter(rng):
     one = SteinEstimator(gaussian_score(np.eye(2))).fit(X)
     other = SteinEstimator(gaussian_score(np.diag(scale**2))).fit(X * scale + shift)
     assert_allclose(other.coef_, one.coef_ * scale + shift, rtol=1e-9)
-    assert_allclose(other.standard_errors_, one.standard_errors_ * scale, rtol=1e-9)
+    assert_allclose(other.standard_error_, one.standard_error_ * scale, rtol=1e-9)
 
 
 def test_order_of_the_rows_does_not_matter(rng):
@@ -276,9 +276,9 @@ def test_precision_of_no_law():
 def test_results_have_names_and_intervals(rng):
     X = rng.normal(size=(100, 2))
     found = SteinEstimator(gaussian_score(1.0)).fit(X)
-    table = found.conf_int(0.9)
+    table = found.confidence_interval(0.9)
     assert list(table["parameter"]) == ["mean_0", "mean_1"]
-    assert_allclose(table["upper"] - found.coef_, 1.6448536 * found.standard_errors_, rtol=1e-6)
+    assert_allclose(table["high"] - found.coef_, 1.6448536 * found.standard_error_, rtol=1e-6)
     assert "mean_1" in found.summary()
     assert "100 rows" in found.summary()
     assert set(found.diagnostics_["name"]) == {"rows_per_parameter"}
@@ -391,7 +391,7 @@ def test_coverage_and_efficiency_for_a_normal_law():
         X = np.random.default_rng([run, 3]).multivariate_normal([0.5, 0], [[1, 0.5], [0.5, 1]], n)
         found = SteinEstimator(gaussian_score()).fit(X)
         own[run] = found.coef_ - truth
-        inside[run] = np.abs(own[run]) < 1.96 * found.standard_errors_
+        inside[run] = np.abs(own[run]) < 1.96 * found.standard_error_
         fit = np.linalg.inv(np.cov(X.T))
         likelihood[run] = np.r_[fit @ X.mean(axis=0), fit[np.triu_indices(2)]] - truth
     assert (inside.mean(axis=0) > 0.95 - 0.02 - 3 * (0.05 * 0.95 / runs)**0.5).all()

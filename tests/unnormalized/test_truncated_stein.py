@@ -69,7 +69,7 @@ def test_reference_values():
     found = TruncatedSteinEstimator(gaussian_score(1.0), [0.0, 2.0], kernel=rbf(0.5), ridge=1e-6,
                                     preconditioner=None).fit(x)
     assert found.coef_[0] == pytest.approx(0.49621908, abs=1e-8)
-    assert found.standard_errors_[0] == pytest.approx(0.14474858, abs=1e-8)
+    assert found.standard_error_[0] == pytest.approx(0.14474858, abs=1e-8)
     assert found.result_.trusted
 
 
@@ -101,7 +101,7 @@ def test_units_and_place_of_the_columns_do_not_matter(rng):
     other = TruncatedSteinEstimator(gaussian_score(np.diag(scale**2)), circle(32) * scale + shift)
     other.fit(X * scale + shift)
     assert_allclose(other.coef_, one.coef_ * scale + shift, rtol=1e-7)
-    assert_allclose(other.standard_errors_, one.standard_errors_ * scale, rtol=1e-7)
+    assert_allclose(other.standard_error_, one.standard_error_ * scale, rtol=1e-7)
     assert_allclose(other.diagnostics_["value"], one.diagnostics_["value"], rtol=1e-7)
 
 
@@ -168,7 +168,7 @@ def test_points_inside_beside_the_edge_do_not_bias(rng):
         found = TruncatedSteinEstimator(gaussian_score(1.0), np.vstack([circle(64), line]))
         with pytest.warns(TrustWarning, match="boundary_inside"):
             found.fit(X)
-        errors.append((found.coef_ - 0.5) / found.standard_errors_)
+        errors.append((found.coef_ - 0.5) / found.standard_error_)
     assert np.abs(np.mean(errors, axis=0)).max() < 3 / 40**0.5
     assert_allclose(np.mean(np.square(errors)), 1.0, atol=3 * (2 / 80)**0.5)
 
@@ -241,7 +241,7 @@ def test_accuracy_and_coverage(d, m, runs):
         own.append(np.linalg.norm(found.coef_ - 0.5))
         known.append(np.linalg.norm(score_matching(X) - 0.5))
         ignoring.append(np.linalg.norm(X.mean(axis=0) - 0.5))
-        inside.append(np.abs(found.coef_ - 0.5) < 1.96 * found.standard_errors_)
+        inside.append(np.abs(found.coef_ - 0.5) < 1.96 * found.standard_error_)
     error = 3 * np.std(np.subtract(own, known)) / runs**0.5 / np.mean(known)
     assert np.mean(own) < (1.15 + error) * np.mean(known)
     assert np.mean(own) < np.mean(ignoring)
