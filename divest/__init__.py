@@ -167,7 +167,7 @@ __all__ = [
     "stack_samples",
 ]
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> _typing.Any:

@@ -23,7 +23,7 @@ from divest.report._files import hand_over
 
 _JOINT = ["divergence", "estimate", "standard_error", "low", "high", "unit", "pvalue", "trusted"]
 _COLUMNS = ["column", "missing", "divergence", "estimate", "low", "high", "psi_corrected", "test",
-            "pvalue", "adjusted", "drift", "trusted"]
+            "pvalue", "pvalue_adjusted", "drift", "trusted"]
 _READ = ("P-values ask whether there is any difference, intervals how large it is.\n"
          "Adjusted p-values allow for the number of columns and for missing values{}.\n"
          "psi_corrected is the population stability index less its bias: about 0 without change.")
@@ -295,5 +295,5 @@ def _why_untested(row: Any) -> str:
 def _short(columns: pd.DataFrame) -> pd.DataFrame:
     """The table of columns as it is printed; missing values where there are any."""
     test = columns["test"].replace("chi2 permutation", "chi2 perm")
-    rows = with_missing(columns).assign(adjusted=columns["pvalue_adjusted"], test=test)
+    rows = with_missing(columns).assign(test=test)
     return rows[[name for name in _COLUMNS if name in rows]]
