@@ -4,7 +4,10 @@ import importlib
 import os
 import pkgutil
 import re
+import sys
 from pathlib import Path
+
+from sphinx.util.nodes import make_refnode
 
 import divest
 
@@ -34,6 +37,8 @@ autodoc_default_options = {  # made by scikit-learn, whose docstrings link to it
     "exclude-members": "get_metadata_routing, set_fit_request, set_score_request, "
                        "set_transform_request"}
 autosummary_generate = True
+nitpicky = True  # a link to a name of divest that leads nowhere is a warning
+nitpick_ignore_regex = [(".*", r"(?!divest\.).*")]
 numpydoc_show_class_members = False
 
 sphinx_gallery_conf = {
@@ -64,12 +69,14 @@ html_static_path = ["_static"]
 html_css_files = ["divest.css"]
 html_show_sourcelink = False
 html_sidebars = {page: [] for page in (
-    "installation", "benchmarks", "architecture", "changelog", "references")}
+    "installation", "tutorial", "which_method", "evidence", "limits", "benchmarks", "migration",
+    "architecture", "glossary", "references", "changelog")}
 html_theme_options = {
     "logo": {"text": "divest"},
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,
+    "header_links_before_dropdown": 6,
 }
 
 
@@ -101,6 +108,28 @@ def unlisted():
                     if callable(value := getattr(module, entry)) and id(value) not in listed)
 
 
+def by_another_path(app, env, node, contnode):
+    """A link to a module, or to a public name that the reference lists under another module."""
+    target = node.get("reftarget", "")
+    owner, _, name = target.rpartition(".")
+    if not owner.startswith("divest") or node.get("refdomain") != "py":
+        return None
+    if target in sys.modules:  # its names stand in the reference
+        return make_refnode(app.builder, node["refdoc"], "api_reference", None, contnode)
+    python = env.get_domain("py")
+    for listed in (entry for entry in python.objects if entry.endswith(f".{name}")):
+        module = listed.rpartition(".")[0]
+        try:
+            same = (getattr(importlib.import_module(module), name)
+                    is getattr(importlib.import_module(owner), name))
+        except (ImportError, AttributeError):
+            continue
+        if same:
+            return python.resolve_xref(env, node["refdoc"], app.builder, "obj", listed, node,
+                                       contnode)
+    return None
+
+
 def links_elsewhere(app, what, name, member, skip, options):
     """Leave out the `score` that regressors have from scikit-learn, as it links to its guide."""
     inherited = str(getattr(member, "__module__", "")).startswith("sklearn.")
@@ -112,4 +141,5 @@ def setup(app):
     if missing := list(unlisted()):
         raise ValueError(f"docs/api_reference.rst lists no {', '.join(missing)}")
     app.connect("source-read", changelog)
+    app.connect("missing-reference", by_another_path)
     app.connect("autodoc-skip-member", links_elsewhere)

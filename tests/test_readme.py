@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from pages_of_text import agrees
 
 from divest.cli import main
 
@@ -17,15 +18,6 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.M | re.S)
 COMMANDS = [text.strip() for kind, text in BLOCKS if kind == "bash"]
 EXAMPLES = [(text, output) for (kind, text), (after, output) in
             pairwise(BLOCKS) if kind == "python" and after == "text"]
-
-
-def agrees(shown, printed):
-    """Whether the lines shown are lines printed, in order; "..." stands for what is left out."""
-    lines = []
-    for line in shown.strip().splitlines():
-        words = " +".join(".*" if word == "..." else re.escape(word) for word in line.split())
-        lines.append(r"(?:.*\n)*" if words == ".*" else f" *{words}\n")
-    return re.fullmatch("".join(lines), printed.strip() + "\n") is not None
 
 
 @pytest.mark.parametrize(("shown", "printed", "same"), [
