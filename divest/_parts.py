@@ -22,6 +22,8 @@ class Parts:
 
     def __init__(self, table: Any, name: str) -> None:
         self.name, self.lazy = name, in_parts(table)
+        if not (self.lazy or hasattr(table, "__len__")):
+            raise TypeError(f"{name} must be a table with rows and columns, got {table!r}.")
         if self.lazy:
             _check_kind(table, name)
         self.part_name = f"a partition of {name}" if self.lazy else name

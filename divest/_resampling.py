@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from threading import Lock, local
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController
+
+from divest._results import is_told_elsewhere, told_elsewhere
+from divest._validation import check_integer
 
 
 def resampling_pvalue(observed: float, null: np.ndarray) -> float:
@@ -158,6 +163,41 @@ class _OneThreadEach:
 one_thread_each = _OneThreadEach()
 
 
+class _NoWarnings:
+    """No warnings in this process while one thread or more is within.
+
+    The filters of `warnings` belong to the process: the last thread to leave puts them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._threads = Lock(), 0
+        self._filters = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._threads:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore")
+            self._threads += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._threads -= 1
+            if not self._threads:
+                self._filters.__exit__(None, None, None)
+
+
+no_warnings = _NoWarnings()
+
+
+def check_jobs(n_jobs: Any) -> None:
+    """None, or a whole number but 0."""
+    if n_jobs is not None and check_integer("n_jobs", n_jobs, -2**31, 2**31) == 0:
+        raise ValueError("n_jobs must be None, 1 or more, or below 0 to count from the number of "
+                         "cores; got 0.")
+
+
 def run_tasks(function: Callable, tasks: Iterable[tuple], n_tasks: int, *, n_jobs: int | None,
               progress: bool = False, unit: str = "task") -> Iterator[Any]:
     """``function(*task)`` for every task, in order, through joblib.
@@ -165,14 +205,23 @@ def run_tasks(function: Callable, tasks: Iterable[tuple], n_tasks: int, *, n_job
     Threads by default, as the compiled loops release the interpreter's lock; the user's
     ``joblib.parallel_config`` may choose another backend. The results do not depend on it.
     """
+    check_jobs(n_jobs)
     if n_tasks == 1 and not progress:
         return iter([function(*task) for task in tasks])
+    if is_told_elsewhere():
+        function = partial(_told_elsewhere, function)
     calls = [delayed(function)(*task) for task in tasks]
     try:
         results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(calls)
     except ValueError:  # a backend that hands all results back at once
         results = Parallel(n_jobs=n_jobs, prefer="threads")(calls)
     return with_progress(results, n_tasks, progress=progress, unit=unit)
+
+
+def _told_elsewhere(function: Callable, *task: Any) -> Any:
+    """For a worker, which does not know what its caller's thread has set."""
+    with told_elsewhere():
+        return function(*task)
 
 
 def with_progress(results: Iterable[Any], total: int, *, progress: bool,

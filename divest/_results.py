@@ -2,6 +2,8 @@
 
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from html import escape
 from inspect import currentframe
@@ -69,12 +71,39 @@ def diagnostics_frame(diagnostics: Iterable[Diagnostic]) -> pd.DataFrame:
     return frame.astype({"value": float, "threshold": float, "passed": bool})
 
 
+_told_elsewhere = ContextVar("_told_elsewhere", default=False)
+
+
+@contextmanager
+def told_elsewhere() -> Iterator[None]:
+    """No `TrustWarning` of parts: the caller tells what is doubtful about the whole.
+
+    It holds for this thread, and for the tasks of `run_tasks`; the filters of `warnings` hold for
+    all threads, and those of several threads get mixed up.
+    """
+    token = _told_elsewhere.set(True)
+    try:
+        yield
+    finally:
+        _told_elsewhere.reset(token)
+
+
+def is_told_elsewhere() -> bool:
+    """Whether this thread is within `told_elsewhere`."""
+    return _told_elsewhere.get()
+
+
+def warn_doubtful(message: str) -> None:
+    """A `TrustWarning` at the caller's line."""
+    if not is_told_elsewhere():
+        warnings.warn(message, TrustWarning, stacklevel=_levels_to_caller())
+
+
 def warn_if_doubtful(diagnostics: Iterable[Diagnostic], method: str) -> None:
     """One `TrustWarning` that names every failed diagnostic, at the caller's line."""
     failed = [f"{d.name} = {d.value:.3g} ({d.advice})" for d in diagnostics if not d.passed]
     if failed:
-        message = f"{method}: the number is doubtful: {'; '.join(failed)}"
-        warnings.warn(message, TrustWarning, stacklevel=_levels_to_caller())
+        warn_doubtful(f"{method}: the number is doubtful: {'; '.join(failed)}")
 
 
 def _levels_to_caller() -> int:

@@ -1,12 +1,12 @@
 """From two samples to one labelled table."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from divest._validation import check_sample, refuse_parts
+from divest._validation import check_list, check_sample, refuse_parts
 
 _EXACT = 2**53  # whole numbers beyond it are not told apart as floats
 _NUMBERS = ("decimal", "floating", "integer", "mixed-integer-float")
@@ -103,13 +103,20 @@ def matched_frames(current: Any, reference: Any, columns: Iterable[str] | None =
     return p, q, unmatched
 
 
+def column_names(columns: Any) -> list[Any]:
+    """The columns that a user names: one, or a list of different ones."""
+    names = [columns] if isinstance(columns, str) else check_list("columns", columns)
+    if not names or not all(isinstance(name, Hashable) for name in names) or (
+            len(set(names)) < len(names)):
+        raise ValueError(f"columns must name different columns, got {names!r}.")
+    return names
+
+
 def _shared_columns(p: pd.DataFrame, q: pd.DataFrame,
                     columns: Iterable[str] | None) -> tuple[list[Any], tuple[str, ...]]:
     """Columns to compare, and those that only one table has."""
     if columns is not None:
-        names = [columns] if isinstance(columns, str) else list(columns)
-        if not names or len(set(names)) < len(names):
-            raise ValueError(f"columns must name different columns, got {names!r}.")
+        names = column_names(columns)
         for table, frame in (("current", p), ("reference", q)):
             if missing := [str(c) for c in names if c not in frame.columns]:
                 known = ", ".join(map(str, frame.columns))
@@ -225,9 +232,7 @@ def numeric_columns(frame: pd.DataFrame, columns: Iterable[str] | None, what: st
             raise ValueError("X has no column of numbers; it has "
                              f"{', '.join(map(str, frame.columns))}.")
         return numeric, tuple(str(c) for c in frame.columns if c not in numeric)
-    names = [columns] if isinstance(columns, str) else list(columns)
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"columns must name different columns, got {names!r}.")
+    names = column_names(columns)
     if missing := [str(c) for c in names if c not in frame.columns]:
         raise ValueError(f"X has no column {', '.join(missing)}; it has "
                          f"{', '.join(map(str, frame.columns))}.")

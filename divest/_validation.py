@@ -1,12 +1,48 @@
 """Every check of user input."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
+
+_LARGE = 1e150  # the square of a number beyond it, or of one below its inverse, is no float
+_NO_NUMBERS = (  # how numpy begins when values cannot become numbers
+    "could not convert", "float() argument", "setting an array element", "must be real number",
+    "Cannot cast", "only length-1 arrays", "int() argument", "unsupported operand",
+)
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Errors about values that cannot become numbers say what holds them."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if not str(error).startswith(_NO_NUMBERS):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} must hold numbers only: {error}.") from None
+
+
+def check_floats(name: str, value: Any) -> np.ndarray:
+    """`value` as an array of floats, of any shape."""
+    if value is None:
+        raise TypeError(f"{name} must hold numbers, got None.")
+    with naming(name):
+        if np.asarray(value).dtype.kind in "cMm":
+            raise TypeError(f"{name} must hold real numbers, got {np.asarray(value).dtype}.")
+        return np.asarray(value, dtype=float)
+
+
+def check_list(name: str, value: Any) -> list[Any]:
+    """`value` as a list; text is no list."""
+    if isinstance(value, (str, bytes)) or not np.iterable(value):
+        raise TypeError(f"{name} must be a list, got {value!r}.")
+    return list(value)
 
 
 def in_parts(*tables: Any) -> bool:
@@ -37,7 +73,8 @@ def check_number(name: str, value: Any, low: float = -np.inf, high: float = np.i
 
 def check_not_negative(name: str, value: Any) -> float:
     """`value` as a finite float, 0 or above."""
-    return 0.0 if value == 0 else check_number(name, value, 0.0)
+    number = check_number(name, value, -np.inf)
+    return 0.0 if number == 0 else check_number(name, value, 0.0)
 
 
 def check_bounds(name: str, value: Any) -> tuple[float, float]:
@@ -104,6 +141,19 @@ def check_finite(array: np.ndarray, name: str, columns: Sequence[Any] | None = N
     )
 
 
+def check_scale(array: np.ndarray, name: str, columns: Sequence[Any] | None = None) -> None:
+    """Refuse columns whose squares are no floats, as variances and products ask for them."""
+    with np.errstate(over="ignore"):
+        largest, spread = np.abs(array).max(axis=0), np.ptp(array, axis=0)
+    for wrong, size in ((largest > _LARGE, largest),
+                        ((spread > 0) & (spread < 1 / _LARGE), spread)):
+        if wrong.any():
+            column = int(np.argmax(wrong))
+            where = f"column {columns[column]!r}" if columns is not None else f"column {column}"
+            raise ValueError(f"{name} holds numbers of size {size[column]:.3g} ({where}), whose "
+                             "squares are no floats: multiply the column by a constant.")
+
+
 def check_rows(estimator: Any, X: Any, y: Any = None, *, reset: bool = True,
                min_samples: int = 1) -> Any:
     """`X` (and `y`) as scikit-learn checks them, with errors that name rows and columns."""
@@ -114,10 +164,9 @@ def check_rows(estimator: Any, X: Any, y: Any = None, *, reset: bool = True,
     if getattr(X, "ndim", 2) == 1 or (isinstance(X, (list, tuple)) and X and np.isscalar(X[0])):
         raise ValueError(f"Expected 2D array, got 1D array instead, with {len(X)} entries. Reshape "
                          "your data: X.reshape(-1, 1) is one column.")
-    if y is None:
-        out = validate_data(estimator, X, reset=reset, **settings)
-    else:
-        out = validate_data(estimator, X, y, reset=reset, **settings)
+    with naming("X"):
+        out = (validate_data(estimator, X, reset=reset, **settings) if y is None else
+               validate_data(estimator, X, y, reset=reset, **settings))
     check_finite(out if y is None else out[0], "Input X",
                  getattr(estimator, "feature_names_in_", None))
     return out
@@ -175,7 +224,7 @@ def check_two_samples(estimator: Any, X: Any, y: Any) -> tuple[np.ndarray, np.nd
     X, y = check_rows(estimator, X, y, min_samples=2)
     if np.asarray(y).dtype.kind == "f" and not np.array_equal(y, np.round(y)):
         raise ValueError("Unknown label type: continuous. y must name two samples, got fractions.")
-    classes, code = np.unique(y, return_inverse=True)
+    classes, code = label_codes(y)
     if (found := len(classes)) != 2:
         raise ValueError("Only binary classification is supported. y must name two samples, "
                          f"got {found} class{'es' if found != 1 else ''}.")
@@ -185,8 +234,22 @@ def check_two_samples(estimator: Any, X: Any, y: Any) -> tuple[np.ndarray, np.nd
     return X, is_p
 
 
+def label_codes(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The labels in order, and the number of each entry's."""
+    if pd.isna(y).any():
+        raise ValueError("y holds missing values; give every row a label.")
+    try:
+        classes, code = np.unique(y, return_inverse=True)
+    except TypeError:
+        kinds = sorted({type(label).__name__ for label in y})
+        raise TypeError(f"y must hold labels of one type, got {' and '.join(kinds)}.") from None
+    return classes, code
+
+
 def check_row_groups(groups: Any, is_p: np.ndarray) -> list[np.ndarray]:
     """Positions of the rows of each group; at least one group must hold both samples."""
+    if np.ndim(groups) == 0:
+        raise ValueError(f"groups must have one entry per row ({len(is_p)}), got {groups!r}.")
     groups = column_or_1d(groups)
     if len(groups) != len(is_p):
         raise ValueError(f"groups must have one entry per row ({len(is_p)}), got {len(groups)}.")
@@ -227,7 +290,7 @@ def _whole_counts(values: Any, name: str) -> tuple[np.ndarray, pd.Index]:
     refuse_parts(values, name)  # the names of cells would be lost
     try:
         cells = values.index if isinstance(values, pd.Series) else pd.RangeIndex(len(values))
-        counts = np.asarray(values).astype(float).reshape(len(cells))
+        counts = check_floats(name, values).reshape(len(cells))
     except (TypeError, ValueError):
         raise ValueError(f"{name} must hold one count per cell, got {values!r}.") from None
     wrong = np.flatnonzero(~((counts >= 0) & (counts == np.round(counts)) & (counts < 2**53)))
@@ -244,8 +307,10 @@ def check_count_table(table: Any) -> tuple[np.ndarray, pd.Index]:
     refuse_parts(table, "counts")
     if hasattr(table, "columns") and not isinstance(table, pd.DataFrame):  # polars and its kin
         table = pd.DataFrame({column: np.asarray(table[column]) for column in table.columns})
-    frame = pd.DataFrame(table)
     try:
+        frame = pd.DataFrame(table)
+        if "c" in {getattr(dtype, "kind", "") for dtype in frame.dtypes}:
+            raise TypeError("complex numbers")
         values = frame.to_numpy(dtype=float)
     except (TypeError, ValueError):
         raise ValueError("counts must hold numbers only, a row for each group.") from None
@@ -286,10 +351,13 @@ def check_sample(sample: Any, name: str) -> tuple[np.ndarray, list[Any] | None]:
             raise ValueError(f"{name} has more than one column named {twice!r}.")
         sample = pd.DataFrame({column: np.asarray(sample[column]) for column in columns})
         _refuse_other_columns(sample, name)
+    elif not isinstance(sample, (list, tuple)) and np.ndim(sample) == 0:
+        raise ValueError(f"{name} must be a table with rows and columns, got {sample!r}.")
     elif np.ndim(sample) == 1:
         sample = np.reshape(np.asarray(sample), (-1, 1))
-    array = check_array(sample, dtype=np.float64, order="C", ensure_all_finite=False,
-                        input_name=name)
+    with naming(name):
+        array = check_array(sample, dtype=np.float64, order="C", ensure_all_finite=False,
+                            input_name=name)
     check_finite(array, name, columns)
     return array, columns
 

@@ -235,10 +235,10 @@ def test_grid_is_that_of_the_estimate(capsys, tmp_path, season):
 def test_picture(capsys, tmp_path, columns, suffix, start):
     from matplotlib import pyplot as plt
 
-    path = tmp_path / f"density.{suffix}"
+    path, open_before = tmp_path / f"density.{suffix}", plt.get_fignums()
     assert run(capsys, "density", SEASON, "--columns", columns, "--plot", path)[0] == 0
     assert path.read_bytes().startswith(start)
-    assert plt.get_fignums() == []
+    assert plt.get_fignums() == open_before
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
@@ -269,7 +269,7 @@ def test_doubt_is_in_the_table_and_not_an_error(capsys, tmp_path):
 @pytest.mark.parametrize(("words", "message"), [
     ([], "DATA"), (["a.csv"], "no such file: a.csv"),
     ([SEASON, "--columns", "wings"], "no column wings"),
-    ([SEASON, "--weights", "wings"], "no column wings"),
+    ([SEASON, "--weights", "wings"], "weights must name a column"),
     ([SEASON, "--bandwidth", "wide"], "'scott'"), ([SEASON, "--bandwidth", "0"], "bandwidth must"),
     ([SEASON, "--bandwidth", "isj"], "isj"), ([SEASON, "--kernel", "nope"], "kernel must be one"),
     ([SEASON, "--whiten", "half"], "--whiten"), ([SEASON, "--boundary", "x"], "boundary must"),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from divest._results import Diagnostic, EstimateResult, TrustWarning, diagnostics_frame
+from divest._results import Diagnostic, EstimateResult, diagnostics_frame, told_elsewhere
 from divest._samples import as_numbers
 from divest._validation import check_finite
 from divest.comparison._joint import MIN_ROWS
@@ -36,8 +35,7 @@ def compare_columns(p: pd.DataFrame, q: pd.DataFrame, generator: Generator, *, l
                     **options: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The drift table, the distance of each column before its test; and what fails."""
     table, doubts = _rows_and_doubts(p, q, level=level, **options)
-    with warnings.catch_warnings():  # the column `trusted` says it
-        warnings.simplefilter("ignore", TrustWarning)
+    with told_elsewhere():  # by the column `trusted`
         found = [_distance(p[row.column], q[row.column], row, generator, 1 - level)
                  for row in table.itertuples()]
     distances = pd.DataFrame([distance for distance, _ in found])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from divest._results import Diagnostic, HypothesisResult, TrustWarning, diagnostics_frame
+from divest._results import Diagnostic, HypothesisResult, diagnostics_frame, told_elsewhere
 from divest._samples import as_numbers
 from divest.divergence import DivergenceTwoSampleTest, NearestNeighborRatioDivergence
 from divest.generators import Generator
@@ -46,8 +45,7 @@ def compare_jointly(p: pd.DataFrame, q: pd.DataFrame, kinds: dict[Any, str],
     complete = Diagnostic("complete_rows", min(shares), 0.9, min(shares) >= 0.9,
                           "many rows have missing numbers and were left out of the joint analysis; "
                           "if they differ from the others, so does the answer")
-    with warnings.catch_warnings():  # the tables show the diagnostics
-        warnings.simplefilter("ignore", TrustWarning)
+    with told_elsewhere():  # by the tables of diagnostics
         test.fit_samples(*samples)
         model.fit_samples(*samples)
         rows, diagnostics = [], []

@@ -49,7 +49,8 @@ def doubts(rows: pd.DataFrame) -> list[str]:
 def call_text(function: Callable[..., Any], given: dict[str, Any]) -> str:
     """The call of a comparison: what differs from the defaults."""
     usual = signature(function).parameters
-    words = [f"{name}={value!r}" for name, value in given.items() if value != usual[name].default]
+    words = [f"{name}={value!r}" for name, value in given.items()
+             if repr(value) != repr(usual[name].default)]
     call = f"{function.__name__}({', '.join(['reference', 'current', *words])})"
     return " ".join(call.split())  # seed sequences take several lines
 

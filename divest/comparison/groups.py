@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from html import escape
 from os import PathLike
@@ -12,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from divest._resampling import root_sequence
-from divest._results import TrustWarning
-from divest._samples import as_frame
+from divest._results import told_elsewhere
+from divest._samples import as_frame, column_names
 from divest._validation import check_number
 from divest.comparison._text import (
     EFFECT,
@@ -27,7 +26,7 @@ from divest.comparison._text import (
 )
 from divest.discrete import drift_table
 from divest.discrete._drift_groups import in_order
-from divest.report._files import hand_over
+from divest.report._files import check_texts, hand_over
 from divest.report._groups import group_page
 
 _DRIFTING = ["group", "column", "kind", "missing", "psi", "psi_corrected", "test", "pvalue",
@@ -216,6 +215,7 @@ class GroupComparison:
         >>> result.to_html(reference="2007").startswith("<!doctype html>")
         True
         """
+        check_texts(reference=reference, current=current, date=date, command=command)
         page = group_page(self, notes=[f"{_READ}.", *self._remarks()], reference=reference,
                           current=current, date=date, command=command)
         return hand_over(page, path)
@@ -298,7 +298,9 @@ def compare_groups(reference: Any, current: Any, by: str, *, freq: str | None = 
     '2 of 2 groups drift, in 2 of 14 tests.'
     """
     check_number("level", level, 0, 0.5)
-    names = None if columns is None else [columns] if isinstance(columns, str) else list(columns)
+    if not isinstance(by, Hashable):
+        raise TypeError(f"by must be the name of a column, got {by!r}.")
+    names = None if columns is None else column_names(columns)
     if names is not None and by in names:
         raise ValueError(f"column {by} names the groups, so it cannot be compared; leave it out of "
                          "columns.")
@@ -310,8 +312,7 @@ def compare_groups(reference: Any, current: Any, by: str, *, freq: str | None = 
         "by": by, "freq": freq, "columns": names, "level": level, "minimum_effect": minimum_effect,
         "bins": bins, "correction": correction, "n_resamples": n_resamples,
         "random_state": seed_of(root)})
-    with warnings.catch_warnings():  # the column `trusted` says it
-        warnings.simplefilter("ignore", TrustWarning)
+    with told_elsewhere():  # by the column `trusted`
         table = drift_table(q, p, by=by, freq=freq, level=level, minimum_effect=minimum_effect,
                             bins=bins, correction=correction, columns=names,
                             n_resamples=n_resamples, random_state=root, n_jobs=n_jobs,

@@ -19,13 +19,14 @@ from divest.comparison._text import (
     with_missing,
 )
 from divest.report._comparison import comparison_page
-from divest.report._files import hand_over
+from divest.report._files import check_texts, hand_over
 
 _JOINT = ["divergence", "estimate", "standard_error", "low", "high", "unit", "pvalue", "trusted"]
 _COLUMNS = ["column", "missing", "divergence", "estimate", "low", "high", "psi_corrected", "test",
-            "pvalue", "pvalue_adjusted", "drift", "trusted"]
+            "pvalue", "adjusted", "drift", "trusted"]
 _READ = ("P-values ask whether there is any difference, intervals how large it is.\n"
-         "Adjusted p-values allow for the number of columns and for missing values{}.\n"
+         "Adjusted p-values (pvalue_adjusted in files) allow for the number of columns and for "
+         "missing values{}.\n"
          "psi_corrected is the population stability index less its bias: about 0 without change.")
 
 
@@ -202,6 +203,7 @@ class Comparison:
         >>> result.to_html(reference="2007", current="2009").startswith("<!doctype html>")
         True
         """
+        check_texts(reference=reference, current=current, date=date, command=command)
         page = comparison_page(self, notes=_left_out(self), reference=reference, current=current,
                                date=date, command=command)
         return hand_over(page, path)
@@ -295,5 +297,5 @@ def _why_untested(row: Any) -> str:
 def _short(columns: pd.DataFrame) -> pd.DataFrame:
     """The table of columns as it is printed; missing values where there are any."""
     test = columns["test"].replace("chi2 permutation", "chi2 perm")
-    rows = with_missing(columns).assign(test=test)
+    rows = with_missing(columns).assign(adjusted=columns["pvalue_adjusted"], test=test)
     return rows[[name for name in _COLUMNS if name in rows]]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from divest._resampling import root_sequence
-from divest._results import TrustWarning
+from divest._results import warn_doubtful
 from divest._samples import column_kind, matched_frames
 from divest._validation import check_integer, check_number, check_option
 from divest.comparison._columns import check_numbers, compare_columns
@@ -125,8 +124,7 @@ def compare(reference: Any, current: Any, *, columns: Iterable[str] | None = Non
     failed = diagnostics.loc[~diagnostics["passed"] & (
         diagnostics["divergence"] == diagnostics["divergence"].head(1).squeeze()), "name"]
     if len(failed):
-        warnings.warn(f"compare: {comparison.verdict} Doubtful: {', '.join(failed)}.", TrustWarning,
-                      stacklevel=2)
+        warn_doubtful(f"compare: {comparison.verdict} Doubtful: {', '.join(failed)}.")
     return comparison
 
 

@@ -123,7 +123,12 @@ class Simulator(ABC):
     def _start(self, rng: Any, *values: Any) -> Any:
         """The random generator and the checked settings, in the order of the call."""
         given = dict(zip(self.settings, values, strict=True))
-        return np.random.default_rng(rng), *self._checked(given).values()
+        try:
+            stream = np.random.default_rng(rng)
+        except (TypeError, ValueError):
+            raise ValueError("rng must be None, a non-negative integer or a numpy Generator, got "
+                             f"{rng!r}.") from None
+        return stream, *self._checked(given).values()
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ class WeightedKernels:
         def part(Q: np.ndarray, V: np.ndarray) -> np.ndarray:
             mass = self._weights(Q)
             for value, column in zip(V.T, self.V.T, strict=True):
-                mass *= ndtr((value[:, None] - column) / self.hy)
+                with np.errstate(over="ignore"):  # infinitely far is as good as far
+                    mass *= ndtr((value[:, None] - column) / self.hy)
             return np.minimum(mass.sum(axis=1), 1.0)
         return self._in_blocks(part, Q, V)
 

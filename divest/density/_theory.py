@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
-from divest._validation import check_finite, check_integer
+from divest._validation import check_finite, check_floats, check_integer
 
 
 class CondensationBandwidths(NamedTuple):
@@ -129,7 +129,7 @@ def _asymptotic(n: int, values: np.ndarray) -> tuple[float, float]:
 
 def _eigenvalues(covariance: Any, d: int) -> np.ndarray:
     """Positive eigenvalues (d,) of a matrix, or those given."""
-    values = np.asarray(covariance, dtype=float)
+    values = check_floats("covariance", covariance)
     if values.shape not in ((d,), (d, d)):
         raise ValueError(f"covariance must have shape ({d}, {d}), or ({d},) for its eigenvalues, "
                          f"got shape {values.shape}.")

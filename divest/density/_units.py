@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from divest._validation import check_number
+from divest._validation import check_number, check_scale
 from divest.density._profiles import COMPACT, canonical_factor
 from divest.density._rounding import unrounded
 from divest.density._selection import RULES, Selection, select
@@ -53,9 +53,15 @@ class Units:
 
     def to_units(self, X: np.ndarray) -> np.ndarray:
         """Rows in units of the bandwidth."""
-        if self.diagonal:
-            return (X - self.center) / (self.root / self.held)
-        return np.ascontiguousarray(np.linalg.solve(self.root, (X - self.center).T).T)
+        with np.errstate(over="ignore"):
+            if self.diagonal:
+                found = (X - self.center) / (self.root / self.held)
+            else:
+                found = np.ascontiguousarray(np.linalg.solve(self.root, (X - self.center).T).T)
+        if not np.isfinite(found).all():
+            raise ValueError("X holds numbers so many bandwidths away from the rows of the fit "
+                             "that these are no floats; check its units.")
+        return found
 
     def to_data(self, Z: np.ndarray) -> np.ndarray:
         """Rows in data units."""
@@ -137,9 +143,13 @@ def _whitener(X: np.ndarray, weights: np.ndarray | None, whiten: Any, names: Any
     if whiten is None:
         return np.ones(d)
     _refuse_constant(X, names)
-    X = X - (X.mean(axis=0) if weights is None else weights @ X)
     w = np.full(n, 1.0 / n) if weights is None else weights
-    variances = (w @ X**2) / np.sum(w * (1.0 - w))
+    with np.errstate(over="ignore", invalid="ignore"):
+        away = X - (X.mean(axis=0) if weights is None else weights @ X)
+        variances = (w @ away**2) / np.sum(w * (1.0 - w))
+    if not ((variances > 0) & (variances < np.inf)).all():
+        check_scale(X, "X", names)
+    X = away
     if whiten == "diag":
         return np.sqrt(variances)
     scale = np.sqrt(variances)
@@ -154,7 +164,7 @@ def _whitener(X: np.ndarray, weights: np.ndarray | None, whiten: Any, names: Any
 
 
 def _refuse_constant(X: np.ndarray, names: Any) -> None:
-    constant = np.flatnonzero(np.ptp(X, axis=0) == 0)
+    constant = np.flatnonzero((X == X[0]).all(axis=0))
     if len(constant) and len(X) > 1:
         column = constant[0] if names is None else repr(names[constant[0]])
         raise ValueError(f"column {column} does not vary, so no scale can be taken from it: give "

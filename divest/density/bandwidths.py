@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from divest._results import warn_if_doubtful
-from divest._validation import check_integer, check_number, check_sample, check_sample_weight
+from divest._validation import (
+    check_integer,
+    check_number,
+    check_sample,
+    check_sample_weight,
+    check_scale,
+)
 from divest.density._selection import ISJ_BINS, Selection, isj_diagnostic, normal_reference, select
 
 
@@ -268,5 +274,6 @@ def loo_kl_bandwidth(X: Any, sample_weight: Any = None) -> float:
 
 def _choose(rule: str, X: Any, sample_weight: Any, name: str, **options: Any) -> Selection:
     """What `select` says about unchecked input."""
-    rows = check_sample(X, name)[0]
+    rows, columns = check_sample(X, name)
+    check_scale(rows, name, columns)
     return select(rule, rows, check_sample_weight(sample_weight, len(rows)), **options)

@@ -11,7 +11,14 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from divest._resampling import root_sequence
 from divest._results import diagnostics_frame, warn_if_doubtful
-from divest._validation import check_number, check_option, check_rows, check_sample
+from divest._validation import (
+    check_floats,
+    check_number,
+    check_option,
+    check_rows,
+    check_sample,
+    check_scale,
+)
 from divest.density._diagnostics import condensed_share, repeated_rows
 from divest.density._effective_rows import regime_of
 from divest.density._mixture import FAR, WeightedKernels, select_bandwidths
@@ -161,7 +168,7 @@ class ConditionalKernelDensity(BaseEstimator):
         if y is None:
             return near - _log_unit(hx, self.x_scale_)
         V = self._targets(y, len(Q))
-        with np.errstate(invalid="ignore"):  # minus infinity of both: looked into below
+        with np.errstate(invalid="ignore", over="ignore"):  # minus infinity: looked into below
             found = log_sums(self._joint, np.hstack([Q / hx, V / hy]), n_jobs=self.n_jobs) - near
         far = near < -FAR
         if far.any():
@@ -319,7 +326,9 @@ class ConditionalKernelDensity(BaseEstimator):
     def _queries(self, X: Any) -> np.ndarray:
         """Queries in standard deviations."""
         check_is_fitted(self)
-        return (check_rows(self, X, reset=False) - self._x_mean) / self.x_scale_
+        X = check_rows(self, X, reset=False)
+        check_scale(X, "X", getattr(self, "feature_names_in_", None))
+        return (X - self._x_mean) / self.x_scale_
 
     def _targets(self, y: Any, m: int) -> np.ndarray:
         """Values of y in standard deviations, one row per query."""
@@ -327,7 +336,8 @@ class ConditionalKernelDensity(BaseEstimator):
         if y.shape != (m, len(self.y_scale_)):
             raise ValueError(f"y must have one row per row of X ({m}) and as many columns as in "
                              f"fit ({len(self.y_scale_)}), got shape {y.shape}.")
-        return (y - self._y_mean) / self.y_scale_
+        with np.errstate(over="ignore"):  # infinitely far is as good as far
+            return (y - self._y_mean) / self.y_scale_
 
     def _in_units(self, values: np.ndarray) -> np.ndarray:
         """Values of y in the units and with the dimensions of the y of `fit`."""
@@ -345,6 +355,7 @@ def _location_and_scale(values: np.ndarray, name: str, columns: Any
     """Mean and standard deviation of each column; refuses constant ones, naming them."""
     if len(values) == 1:
         return values[0], np.ones(values.shape[1])
+    check_scale(values, name, columns)
     scale = values.std(axis=0, ddof=1)
     constant = np.flatnonzero(~((np.ptp(values, axis=0) > 0) & (scale > 0) & np.isfinite(scale)))
     if len(constant):
@@ -368,7 +379,7 @@ def _check_bandwidth(bandwidth: Any) -> tuple[float, float] | None:
 
 def _check_levels(q: Any) -> np.ndarray:
     """Probabilities (k,)."""
-    levels = np.atleast_1d(np.asarray(q, dtype=float))
+    levels = np.atleast_1d(check_floats("q", q))
     if levels.ndim > 1 or not levels.size or not ((levels > 0.0) & (levels < 1.0)).all():
         raise ValueError("q must be a number, or a row of numbers, strictly between 0 and 1, got "
                          f"{q!r}.")

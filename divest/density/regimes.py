@@ -21,7 +21,7 @@ class RegimeResult:
         below which the query is condensed, and above which its sum fluctuates like a normal
         variable; ``tail_index`` of these fluctuations, stable below 2; and ``regime``:
         ``"condensed"``, ``"heavy_tailed"`` or ``"clt"``, ``"empty"`` where no row is within a
-        kernel of bounded support.
+        kernel of bounded support. Numbers of queries so far away that no float holds them are NaN.
     bandwidth : float
         The bandwidth in whitened units.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from math import nan
 from typing import Any
@@ -12,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from divest._reports import Report
-from divest._results import TrustWarning
-from divest._samples import as_frame, as_numbers, numeric_columns
+from divest._results import told_elsewhere, warn_doubtful
+from divest._samples import as_frame, as_numbers, column_names, numeric_columns
 from divest._validation import check_finite
 from divest.density._effective_rows import regime_of
 from divest.density._support import check_bounds, refuse_outside
@@ -200,15 +199,14 @@ def density_report(X: Any, *, columns: Iterable[str] | None = None, weights: str
     complete = np.where(kept[:, None], numbers, np.nan)
     refuse_outside(complete, low, high, list(numbers.columns))
     estimator = KernelDensity(**parameters)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TrustWarning)  # said below, of the report
+    with told_elsewhere():  # below, of the report
         estimator.fit(numbers[kept], sample_weight=weight[kept] if weights else None)
     report = DensityReport(
         estimator, _bandwidths(estimator, numbers.columns), _regimes(estimator),
         _leave_one_out(estimator), estimator.n_samples_, int((~kept).sum()),
         tuple(numbers.columns), left_out)
     if not report.trusted:
-        warnings.warn(f"density_report: {report.verdict}", TrustWarning, stacklevel=2)
+        warn_doubtful(f"density_report: {report.verdict}")
     return report
 
 
@@ -217,8 +215,11 @@ def _numbers(table: pd.DataFrame, columns: Iterable[str] | None, weights: str | 
              ) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...]]:
     """The columns as floats, the weights (1 where none are named), and the names left out."""
     if weights is not None:
+        if not isinstance(weights, Hashable) or weights not in table:
+            raise ValueError(f"weights must name a column of X, got {weights!r}; X has "
+                             f"{', '.join(map(str, table.columns))}.")
         numeric_columns(table, [weights], "weights are numbers")
-        if columns is not None and weights in ([columns] if isinstance(columns, str) else columns):
+        if columns is not None and weights in column_names(columns):
             raise ValueError(f"columns must not name that of the weights, {weights!r}.")
     names, left_out = numeric_columns(
         table if weights is None else table.drop(columns=weights), columns,

@@ -13,7 +13,7 @@ import pandas as pd
 
 from divest._results import Diagnostic
 from divest._samples import as_numbers, as_series, column_kind
-from divest._validation import check_edges, check_integer, check_option, in_parts
+from divest._validation import check_edges, check_integer, check_list, check_option, in_parts
 
 RARE, OTHER, MISSING = "(rare)", "(other)", "(missing)"
 KINDS = ("auto", "numeric", "discrete", "categorical")
@@ -235,7 +235,7 @@ def label_cells(p: Counter[str], q: Counter[str], kind: str, categories: Any = N
 
 def _distinct(categories: Any) -> list[str]:
     """The categories as labels, each once."""
-    names = [_label(name) for name in categories]
+    names = [_label(name) for name in check_list("categories", categories)]
     if not names or len(set(names)) < len(names):
         raise ValueError("categories must name different values, at least one, got "
                          f"{categories!r}.")

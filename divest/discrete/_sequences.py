@@ -94,6 +94,8 @@ def _labels(sequence: Any) -> np.ndarray:
     values = sequence.to_numpy() if hasattr(sequence, "to_numpy") else np.asarray(sequence)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
+    if values.dtype == np.float16:  # pandas has no index of these
+        values = values.astype(float)
     if values.ndim != 1:
         raise ValueError(
             f"{WHAT}; got shape {values.shape}. list(X) makes each row a sequence, "
@@ -121,11 +123,13 @@ def _check_lengths(lengths: Any, total: int) -> np.ndarray:
     return sizes
 
 
-def check_states(states: Any) -> np.ndarray:
+def check_states(states: Any, name: str = "states") -> np.ndarray:
     """Distinct labels, none missing, in the order given."""
+    if isinstance(states, (str, bytes)) or np.ndim(states) != 1:
+        raise ValueError(f"{name} must be a list of labels, got {states!r}.")
     values = _labels(states)
     if not len(values) or pd.isna(values).any() or not pd.Index(values).is_unique:
-        raise ValueError("states must be different labels, at least one, none missing; got "
+        raise ValueError(f"{name} must be different labels, at least one, none missing; got "
                          f"{list(values)!r}.")
     return values
 
@@ -133,7 +137,11 @@ def check_states(states: Any) -> np.ndarray:
 def _codes(values: np.ndarray, states: Any) -> tuple[np.ndarray, np.ndarray]:
     """The number of each label, and the states."""
     if states is None:
-        codes, found = pd.factorize(values)
+        try:
+            codes, found = pd.factorize(values)
+        except TypeError:
+            raise TypeError("X must hold labels, such as text or numbers; it holds "
+                            f"{values[0]!r}.") from None
         rank, order = _order(found)
         return rank[codes], found[order]
     known = check_states(states)

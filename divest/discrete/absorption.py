@@ -173,7 +173,7 @@ def absorption_times(X: Any, transient: Any, lengths: Any = None, *,
 
 def _transient_rows(data: TransitionCounts, transient: Any) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the transient states, and the transitions out of them."""
-    wanted = check_states(transient)
+    wanted = check_states(transient, "transient")
     inside = pd.Index(data.states).get_indexer(pd.Index(wanted))
     if (unknown := wanted[inside < 0]).size:
         raise ValueError(f"transient names states that do not occur: "

@@ -68,7 +68,7 @@ def bregman_divergence(P: Any, Q: Any, divergence: Any = "itakura_saito", *,
         check_option("divergence", divergence, _KNOWN)
         name, functions = divergence, _KNOWN[divergence]
     else:
-        name, functions = "Bregman divergence", tuple(divergence)
+        name, functions = "Bregman divergence", _three_functions(divergence)
     check_not_negative("smoothing", smoothing)
     check_number("confidence_level", confidence_level, 0, 1)
     a, b, _ = check_counts(P, Q)
@@ -79,6 +79,15 @@ def bregman_divergence(P: Any, Q: Any, divergence: Any = "itakura_saito", *,
         raise ValueError(f"{name} is not finite for these counts; take smoothing=0.5.")
     return EstimateResult(value, error, f"{name} of counts", (int(a.sum()), int(b.sum())), (),
                           confidence_level, (0.0, np.inf))
+
+
+def _three_functions(divergence: Any) -> tuple[Callable, Callable, Callable]:
+    """The functions that a user gives in place of a name."""
+    functions = tuple(divergence) if np.iterable(divergence) else ()
+    if len(functions) != 3 or not all(map(callable, functions)):
+        raise TypeError(f"divergence must be one of {', '.join(map(repr, _KNOWN))}, or three "
+                        f"functions: phi, its slope and its curvature; got {divergence!r}.")
+    return functions
 
 
 def _moments(phi: Callable, slope: Callable, curvature: Callable, p: np.ndarray, q: np.ndarray,

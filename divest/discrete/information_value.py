@@ -165,6 +165,8 @@ def _events(y: Any, event: Any) -> np.ndarray:
     outcome = as_series(y, "y")
     if outcome.isna().any():
         raise ValueError(f"y has {int(outcome.isna().sum())} missing values; drop these rows.")
+    if np.ndim(event) or isinstance(event, (set, dict)):
+        raise TypeError(f"event must be one value of y, got {event!r}.")
     happened = np.asarray(outcome == event, dtype=bool)
     if happened.all() or not happened.any():
         found = ", ".join(repr(value) for value in pd.unique(outcome)[:5])

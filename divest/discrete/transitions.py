@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -191,7 +192,7 @@ def sequences_from_frame(frame: Any, *, by: str, time: str, state: str) -> list[
     """
     table = as_frame(frame, "frame")
     for role, column in (("by", by), ("time", time), ("state", state)):
-        if column not in table.columns:
+        if not isinstance(column, Hashable) or column not in table.columns:
             raise ValueError(f"{role} must name a column of the frame, got {column!r}; it has "
                              f"{', '.join(map(repr, table.columns))}.")
         if (missing := table[column].isna()).any():

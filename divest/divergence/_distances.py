@@ -62,6 +62,7 @@ def neighbors(index: NeighborIndex, rows: np.ndarray, k: int, far: int, own: int
     return Near(radii, members, index.point_of_row, own)
 
 
+@quiet
 def _radii(index: NeighborIndex, k: int, far: int, own: int, queries: np.ndarray) -> tuple:
     """`radii` and `members` of some rows."""
     distances, points = index.query(queries, max(k + 1, far) + own)

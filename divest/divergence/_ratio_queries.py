@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import polygamma
 from sklearn.utils.validation import check_is_fitted
 
-from divest._validation import check_rows
+from divest._validation import check_rows, label_codes
 from divest.divergence._debias import debiased_log, debiased_power, smoothed_ratio
 from divest.divergence._graph import LabelledGraph
 from divest.divergence._standardize import Standardizer
@@ -101,8 +101,8 @@ class RatioQueries:
         if y is None:
             raise ValueError("score requires y: which of two samples each row is from.")
         X, y = check_rows(self, X, y, reset=False)
-        if unknown := set(np.unique(y)) - set(self.classes_):
-            raise ValueError(f"y holds labels not seen in fit: {sorted(unknown)}.")
+        if unknown := set(label_codes(y)[0]) - set(self.classes_):
+            raise ValueError(f"y holds labels not seen in fit: {sorted(unknown, key=str)}.")
         at_p = y == self.classes_[1]
         if at_p.all() or not at_p.any():
             raise ValueError("score needs rows of both samples, but this fold holds one only; "

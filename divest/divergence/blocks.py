@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,7 +14,7 @@ from sklearn.base import clone
 
 from divest._parts import Parts, computed, part_rows
 from divest._resampling import generators, root_sequence, run_tasks, with_progress
-from divest._results import Diagnostic, EstimateResult, TrustWarning, warn_if_doubtful
+from divest._results import Diagnostic, EstimateResult, told_elsewhere, warn_if_doubtful
 from divest._samples import match_columns
 from divest._validation import check_integer, check_number
 from divest.divergence.nearest_neighbor_ratio import NearestNeighborRatioDivergence
@@ -118,9 +116,8 @@ def block_divergence(P: Any, Q: Any, estimator: Any = "kl", *, n_blocks: int | N
     pair = _matched(P, Q)
     B = _partition_count(pair, n_blocks) if random_partitions else _block_count(pair, n_blocks)
     pieces = _partitions(pair, B) if random_partitions else _dealt_pieces(pair, B, deal)
-    task = partial(_block, estimate=estimate, home=os.getpid())
-    with warnings.catch_warnings():  # the diagnostics are told once, for all blocks
-        warnings.simplefilter("ignore", TrustWarning)
+    task = partial(_block, estimate=estimate)
+    with told_elsewhere():  # once, for all blocks
         results = _run(task, pieces, blocks.spawn(B), pair, n_jobs)
         found = list(with_progress(results, B, progress=progress, unit="block"))
     result = _mean(found, (pair[0].n, pair[1].n), float(confidence_level))
@@ -161,19 +158,16 @@ def _called(function: Callable[..., Any], P: np.ndarray, Q: np.ndarray) -> Estim
     return EstimateResult(float(found), float("nan"), name, (len(P), len(Q)))
 
 
-def _block(pieces: Pieces, seed: np.random.SeedSequence, *, estimate: Estimate, home: int
+def _block(pieces: Pieces, seed: np.random.SeedSequence, *, estimate: Estimate
            ) -> tuple[EstimateResult, float]:
     """The result from a block, and the mean of those from two halves of its rows."""
-    if os.getpid() != home:  # elsewhere nobody has silenced the warnings
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TrustWarning)
-            return _block(pieces, seed, estimate=estimate, home=os.getpid())
     P, Q = (np.concatenate([part_rows(piece, f"a partition of {name}") for piece in sample])
             for sample, name in zip(pieces, ("P", "Q"), strict=True))
     rng = next(generators([seed]))
     halves = zip(*(np.array_split(rng.permutation(len(rows)), 2) for rows in (P, Q)), strict=True)
-    each = [estimate(P[np.sort(p)], Q[np.sort(q)]).estimate for p, q in halves]
-    return estimate(P, Q), float(np.mean(each))
+    with told_elsewhere():
+        each = [estimate(P[np.sort(p)], Q[np.sort(q)]).estimate for p, q in halves]
+        return estimate(P, Q), float(np.mean(each))
 
 
 # ------------------------------------------------------------ from samples to blocks

@@ -14,6 +14,7 @@ from divest._neighbors import METRICS
 from divest._results import Diagnostic, EstimateResult, diagnostics_frame, warn_if_doubtful
 from divest._validation import (
     check_bounds,
+    check_list,
     check_neighbor_counts,
     check_number,
     check_option,
@@ -240,7 +241,8 @@ class NearestNeighborRatioDivergence(RatioQueries, TwoSampleMixin, BaseEstimator
         """
         if isinstance(divergences, (str, Generator)):
             divergences = [divergences]
-        generators = [resolve_generator(divergence) for divergence in divergences]
+        generators = [resolve_generator(divergence)
+                      for divergence in check_list("divergences", divergences)]
         if not generators:
             raise ValueError("divergences must name at least one divergence, got none.")
         frames = [self.estimate(g).to_frame() for g in generators]

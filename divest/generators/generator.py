@@ -118,6 +118,13 @@ class Generator:
 def _check_convex(generator: Generator) -> None:
     """f(1) = 0, f' does not fall, and each tangent lies below f."""
     name = generator.name
+    if np.asarray(generator.curvature).dtype.kind not in "iuf" or np.ndim(generator.curvature):
+        raise TypeError(f"generator {name!r}: curvature must be a number, got "
+                        f"{generator.curvature!r}.")
+    for part in ("f", "derivative"):
+        if not callable(getattr(generator, part)):
+            raise TypeError(f"generator {name!r}: {part} must be a function, got "
+                            f"{getattr(generator, part)!r}.")
     at_one = float(generator.f(np.array([1.0]))[0])
     if not abs(at_one) <= 1e-12:
         raise ValueError(f"generator {name!r}: f(1) must be 0, got {at_one:.3g}.")

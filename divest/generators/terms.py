@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,13 @@ class Function:
 Term = Constant | Power | Log | Sign | Function
 
 
+def _real(integral: Any) -> float:
+    """The integral as a float."""
+    if isinstance(integral, (bool, np.bool_)) or not isinstance(integral, Real):
+        raise TypeError(f"integral must be a number, got {integral!r}.")
+    return float(integral)
+
+
 @dataclass(frozen=True)
 class PowerIntegral:
     """How a divergence follows from ``T = int p^alpha q^(1 - alpha)``.
@@ -148,6 +156,7 @@ class PowerIntegral:
         float
             The divergence; NaN where the logarithm of T does not exist.
         """
+        integral = _real(integral)
         if not self.logarithmic:
             return float(self.scale * (integral - 1.0))
         return float(self.scale * np.log(integral)) if integral > 0 else float("nan")
@@ -165,6 +174,7 @@ class PowerIntegral:
         float
             The derivative; NaN where the logarithm of T does not exist.
         """
+        integral = _real(integral)
         if not self.logarithmic:
             return self.scale
         return self.scale / integral if integral > 0 else float("nan")

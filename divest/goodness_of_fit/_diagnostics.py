@@ -129,14 +129,20 @@ def _distance_from_fit(X: np.ndarray, S: np.ndarray, model: ScoreModel | None) -
     moves = _standardised(S)
     repeated = [len(np.unique(np.abs(column))) <= len(X) / 2 for column in S.T]
     moves[repeated] = np.inf  # as for laplace, where the sum of signs is 0 by chance
-    scaling = _standardised((X - np.median(X, axis=0)) * S + 1)
-    from_edge = _standardised((X - _edge(X, model)) * S + 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaling = _standardised((X - np.median(X, axis=0)) * S + 1)
+        from_edge = _standardised((X - _edge(X, model)) * S + 1)
     return float(min(moves.max() / _EXACT, scaling.max() / _EXACT, from_edge.max() / _EXACT,
                      max(moves.max(), scaling.max()) / _BOTH))
 
 
 def _standardised(terms: np.ndarray) -> np.ndarray:
-    """Absolute sum of each column over the root of its sum of squares; infinite where all are 0."""
+    """Absolute sum of each column over the root of its sum of squares; infinite where all are 0.
+
+    It has no unit, so that each column is taken in units of its largest entry.
+    """
+    top = np.abs(terms).max(axis=0)
+    terms = np.divide(terms, top, out=np.zeros_like(terms), where=(top > 0) & np.isfinite(top))
     sums, squares = np.abs(terms.sum(axis=0)), (terms**2).sum(axis=0)
     return np.divide(sums, np.sqrt(squares), out=np.full(len(sums), np.inf), where=squares > 0)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from divest._validation import check_integer
 
+MOST_SYMBOLS = 10**7
 SHOWN = 5  # numbers of sequences in a message
 
 
@@ -112,7 +113,7 @@ class Alphabet:
 
 def _symbols(symbols: Any) -> tuple:
     if isinstance(symbols, (int, np.integer)) and not isinstance(symbols, bool):
-        return tuple(range(check_integer("alphabet", symbols, 1)))
+        return tuple(range(check_integer("alphabet", symbols, 1, MOST_SYMBOLS)))
     try:
         found = tuple(symbols)
         hash(found)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from divest._resampling import one_thread_each
+from divest._resampling import no_warnings, one_thread_each
 from divest.goodness_of_fit._engine import SteinPairs
 from divest.goodness_of_fit._families import Family
 from divest.goodness_of_fit._outcome import Grid
@@ -87,8 +86,7 @@ class Draws:
     def table(self, seeds: Sequence[np.random.SeedSequence], *, n_jobs: int | None,
               progress: bool) -> np.ndarray:
         """One row per seed: what `one` gives."""
-        with warnings.catch_warnings(), one_thread_each:
-            warnings.simplefilter("ignore")  # of fits, which the fit of the data has shown
+        with no_warnings, one_thread_each:  # of fits, which the fit of the data has shown
             return simulated_draws(self.one, seeds, n_jobs=n_jobs, progress=progress)
 
     def one(self, rng: np.random.Generator) -> np.ndarray:

@@ -125,7 +125,7 @@ class ScoreModel:
         tuple of ndarray of shape (d,)
             Lower and upper edges, infinite where there is none.
         """
-        return _bounds(self.support, d)
+        return _bounds(self.support, check_integer("d", d, 1))
 
 
 def as_support(support: Any, d: int | None, name: str = "support") -> Bounds | None:

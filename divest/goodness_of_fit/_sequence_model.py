@@ -53,7 +53,7 @@ class Edit(NamedTuple):
         ValueError
             When there is no such edit of `x`.
         """
-        x = tuple(x)
+        x = tuple(_check_sequence(x))
         if self.kind == "append":
             return x + (self.symbol,)
         if self.kind == "remove" and x:
@@ -61,8 +61,15 @@ class Edit(NamedTuple):
         if self.kind == "substitute" and self.position is not None and (
                 0 <= self.position < len(x)):
             return x[:self.position] + (self.symbol,) + x[self.position + 1:]
-        raise ValueError(f"there is no {self!r} of a sequence of {len(x)} symbols; edits are "
+        raise ValueError(f"there is no {self!r} of a sequence x of {len(x)} symbols; edits are "
                          "'substitute' at a position from 0, 'append' and 'remove'.")
+
+
+def _check_sequence(x: Any) -> Any:
+    """A sequence of symbols."""
+    if not np.iterable(x) or isinstance(x, (set, frozenset, dict)):
+        raise TypeError(f"x must be a sequence of symbols, got {x!r}.")
+    return x
 
 
 class EditRatios(NamedTuple):
@@ -122,7 +129,7 @@ class SequenceModel:
         float
             In nats; -infinity where the model gives it probability 0.
         """
-        return float(self.log_prob_many([x])[0])
+        return float(self._coded_log_prob(self._symbols.encode([x], "[x]"))[0])
 
     def log_prob_many(self, sequences: Any) -> np.ndarray:
         """Log probabilities of several sequences.
@@ -154,6 +161,8 @@ class SequenceModel:
         float
             In nats; -infinity where the neighbour has probability 0 or is empty.
         """
+        if not isinstance(edit, (tuple, list)) or not 1 <= len(edit) <= 3:
+            raise TypeError(f"edit must be an Edit, or a tuple of its fields, got {edit!r}.")
         edit = Edit(*edit)
         if len(y := edit.of(x)) == 0:
             return -np.inf

@@ -14,6 +14,7 @@ from divest._validation import (
     check_option,
     check_rows,
     check_sample,
+    check_scale,
 )
 from divest.goodness_of_fit._boundary import edge_density, refuse_edges
 from divest.goodness_of_fit._outcome import check_bandwidth
@@ -93,6 +94,7 @@ def check_weight(weight: Any) -> None:
 def check_sample_rows(test: Any, X: Any) -> np.ndarray:
     """The rows of one sample, none of their columns constant."""
     X = check_rows(test, X, min_samples=4)
+    check_scale(X, "X", getattr(test, "feature_names_in_", None))
     constant = np.flatnonzero((X == X[0]).all(axis=0))
     if len(constant):
         names = getattr(test, "feature_names_in_", range(X.shape[1]))

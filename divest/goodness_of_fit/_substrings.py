@@ -113,6 +113,7 @@ class SubstringFeatures:
         ValueError
             When these are more than ten million.
         """
+        check_integer("n_symbols", n_symbols, 1)
         total = sum(n_symbols**r for r in range(1, self.longest + 1))
         if total > MOST:
             raise ValueError(f"there are {total:.3g} substrings of up to {self.longest} of "

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from divest._results import HypothesisResult
-from divest._validation import as_rows, check_number, in_parts
+from divest._validation import as_rows, check_list, check_number, in_parts
 from divest.goodness_of_fit._misfit import MisfitMixin
 from divest.goodness_of_fit._outcome import (
     Grid,
@@ -292,7 +292,8 @@ class KernelSteinTest(MisfitMixin, SteinTest):
         if kernel.has_bandwidth or self.null in ("linear", "spectral"):
             raise ValueError("a curve over bandwidths needs a kernel without a bandwidth of its "
                              "own and null='wild', 'efron' or 'parametric'.")
-        factors = [check_number("factors", factor, 0.0) for factor in factors]
+        factors = [check_number("factors", factor, 0.0)
+                   for factor in check_list("factors", factors)]
         if not factors:
             raise ValueError("factors must hold one number or more, got none.")
         grid = grid_of(kernel, np.array(factors), self._points.median(),

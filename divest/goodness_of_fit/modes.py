@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from divest._resampling import root_sequence
-from divest._validation import check_integer
+from divest._validation import check_integer, check_list
 from divest.goodness_of_fit._modes import (
     PARTS,
     climb,
@@ -83,9 +83,12 @@ class Modes:
             of the model, where every mode has the shape of a normal law.
         """
         names = [f"x{c}" for c in range(self.means.shape[1])] if names is None else [
-            f"{name}_" if name in _OWN else name for name in names]
+            f"{name}_" if str(name) in _OWN else name for name in check_list("names", names)]
+        if len(names) != self.means.shape[1]:
+            raise ValueError(f"names must hold one name for each of the {self.means.shape[1]} "
+                             f"columns of the model, got {names!r}.")
         volumes = 0.5 * np.linalg.slogdet(self.covariances)[1]
-        return pd.DataFrame(self.means, columns=list(names)).assign(
+        return pd.DataFrame(self.means, columns=names).assign(
             log_density=self.log_density, n_reached=self.n_reached,
             model_share=softmax(self.log_density + volumes))
 

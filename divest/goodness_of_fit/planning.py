@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,8 +11,8 @@ from scipy.special import ndtr
 from divest._results import (
     Diagnostic,
     EstimateResult,
-    TrustWarning,
     _Table,
+    told_elsewhere,
     warn_if_doubtful,
 )
 from divest._validation import as_rows
@@ -162,8 +161,7 @@ def compare_models(X: Any, a: Any, b: Any, *, bandwidth: Any = "median", n_resam
     tests = []
     for model in (a, b):
         test = KernelSteinTest(model, bandwidth=bandwidth, n_resamples=n_resamples, **parameters)
-        with warnings.catch_warnings():  # the comparison has diagnostics of its own
-            warnings.simplefilter("ignore", TrustWarning)
+        with told_elsewhere():  # the comparison has diagnostics of its own
             tests.append(test.fit(as_rows(X)))
         test._check_rows_known()
     _check_same_kernel(*tests)

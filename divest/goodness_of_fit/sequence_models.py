@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from divest import _kernels
-from divest._validation import check_integer, check_number
+from divest._validation import check_floats, check_integer, check_list, check_number
 from divest.goodness_of_fit._encoded import Alphabet, Encoded, as_sequences
 from divest.goodness_of_fit._sequence_model import Edit, EditRatios, SequenceModel
 
@@ -64,7 +64,8 @@ class MarkovChainModel(SequenceModel):
 
     def __init__(self, tables: Sequence[Any], stop: float | None = None, *,
                  length: int | None = None, alphabet: Any = None) -> None:
-        self.tables = [_check_table(f"tables[{j}]", table, j) for j, table in enumerate(tables)]
+        self.tables = [_check_table(f"tables[{j}]", table, j)
+                       for j, table in enumerate(check_list("tables", tables))]
         if not self.tables:
             raise ValueError("tables must hold at least the law of the first symbol.")
         self.order = len(self.tables) - 1
@@ -107,7 +108,9 @@ class MarkovChainModel(SequenceModel):
             When a sequence is empty or holds a symbol that is not in the alphabet.
         """
         check_integer("order", order, 0)
-        check_number("smoothing", smoothing, 0.0)
+        smoothing = check_number("smoothing", smoothing, 0.0)
+        if not (sequences := as_sequences(sequences, "sequences")):
+            raise ValueError("sequences must hold at least one sequence, got none.")
         symbols = Alphabet(_seen(sequences) if alphabet is None else alphabet)
         sample = symbols.encode(sequences, "sequences")
         n_symbols = len(symbols)
@@ -231,6 +234,7 @@ class IndependentTokens(MarkovChainModel):
 
     def __init__(self, probabilities: Any, stop: float | None = None, *, length: int | None = None,
                  alphabet: Any = None) -> None:
+        _check_table("probabilities", probabilities, 0)
         super().__init__([probabilities], stop, length=length, alphabet=alphabet)
 
     @classmethod
@@ -364,7 +368,7 @@ def _cumulative(law: np.ndarray) -> np.ndarray:
 
 def _check_table(name: str, table: Any, contexts: int, square: bool = True) -> np.ndarray:
     """Probabilities along the last axis, after `contexts` others."""
-    array = np.array(table, dtype=float, order="C")
+    array = np.array(check_floats(name, table), order="C")
     if array.ndim != contexts + 1 or not array.size or (square and len(set(array.shape)) != 1):
         raise ValueError(f"{name} must be an array with {contexts + 1} axes"
                          f"{' of one length' if square and contexts else ''}, got shape "
@@ -379,7 +383,12 @@ def _check_table(name: str, table: Any, contexts: int, square: bool = True) -> n
 
 def _seen(sequences: Any) -> list:
     """The symbols in a sample, sorted."""
-    symbols = {symbol for sequence in as_sequences(sequences, "sequences") for symbol in sequence}
+    try:
+        symbols = {symbol for sequence in as_sequences(sequences, "sequences")
+                   for symbol in sequence}
+    except TypeError:
+        raise TypeError("sequences must hold symbols, such as letters or numbers, and one of them "
+                        "holds a list or a table.") from None
     try:
         return sorted(symbols)
     except TypeError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from divest._results import TrustWarning
+from divest._results import told_elsewhere, warn_doubtful
 from divest._samples import as_frame, as_numbers, numeric_columns
 from divest._validation import check_finite, check_integer, check_number, check_option
 from divest.goodness_of_fit._stein_test import LARGEST
@@ -136,8 +135,7 @@ def fit_report(X: Any, model: Any, *, test: str = "stein",
     parameters |= {"random_state": random_state, "n_jobs": n_jobs, "progress": progress}
     fitted = (_composite(model, sample, preconditioner, parameters) if estimate_parameters else
               _fixed(TESTS[test], model, sample, kept, preconditioner, parameters))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TrustWarning)  # said below, of the report
+    with told_elsewhere():  # below, of the report
         fitted.fit(sample)
     report = FitReport(
         fitted, getattr(fitted.model_, "name", "model"), _worst_rows(fitted, sample, n_worst),
@@ -145,7 +143,7 @@ def fit_report(X: Any, model: Any, *, test: str = "stein",
         level, estimate_parameters, len(sample), len(table) - len(sample), tuple(sample.columns),
         left_out)
     if not fitted.result_.trusted:
-        warnings.warn(f"fit_report: {report.verdict}", TrustWarning, stacklevel=2)
+        warn_doubtful(f"fit_report: {report.verdict}")
     return report
 
 

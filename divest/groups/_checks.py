@@ -10,6 +10,7 @@ from scipy.spatial import KDTree
 from scipy.spatial.distance import pdist
 
 MAX_ORDER = 10_000
+MAX_FEATURES = 10_000  # columns: random rows are sent through functions of them
 MAX_SUBSET = 99  # random elements: with the identity they make 10,000 pairs
 _SAME = 1e-8  # elements whose numbers differ by less are the same
 _ISOMETRIC = 1e-10
@@ -20,6 +21,15 @@ def check_whole(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a whole number, at least 1, got {value!r}.")
     return int(value)
+
+
+def stream(name: str, random_state: Any) -> np.random.Generator:
+    """The random numbers that a user asks for."""
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be None, a non-negative integer or a numpy Generator, got "
+                         f"{random_state!r}.") from None
 
 
 def check_order(order: int, called: str = "") -> None:

@@ -134,7 +134,7 @@ def _parts(blocks: int | Sequence[Sequence[int]]) -> list[list[int]]:
         count = check_whole("blocks", blocks) if whole else len(blocks)  # type: ignore[arg-type]
         check_order(factorial(min(count, 20)), f"{count}!")  # 20! is too many as well
         return [[i] if whole else list(blocks[i]) for i in range(count)]  # type: ignore[index]
-    except TypeError:
+    except (KeyError, TypeError):
         raise TypeError("blocks must be the number of parts, a whole number, or the columns of "
                         f"each part, such as [[0, 1], [2, 3]]; got {blocks!r}.") from None
 
@@ -165,6 +165,9 @@ def product(a: FiniteGroup, b: FiniteGroup) -> FiniteGroup:
     >>> product(cyclic(4), sign_flips(1))
     FiniteGroup(order=8, n_features=3)
     """
+    for name, group in (("a", a), ("b", b)):
+        if not isinstance(group, FiniteGroup):
+            raise TypeError(f"{name} must be a FiniteGroup, got {group!r}.")
     if not (a.is_complete and b.is_complete):
         raise ValueError("a random subset of a group cannot be part of a product.")
     check_order(a.order * b.order)

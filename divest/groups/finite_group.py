@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from divest.groups._checks import (
+    MAX_FEATURES,
     MAX_SUBSET,
     check_order,
     check_whole,
@@ -18,7 +19,9 @@ from divest.groups._checks import (
     keep_distances,
     orthogonal,
     same_shapes,
+    stream,
 )
+from divest.kernels._number import real_numbers
 
 
 class FiniteGroup:
@@ -138,8 +141,11 @@ class FiniteGroup:
         >>> FiniteGroup.from_callables([lambda X: X, lambda X: 1 - X], n_features=2)
         FiniteGroup(order=2, n_features=2)
         """
+        if not np.iterable(functions):
+            raise TypeError(f"functions must be a list of functions of rows, got {functions!r}.")
         functions = tuple(functions)
-        check_whole("n_features", n_features)
+        if check_whole("n_features", n_features) > MAX_FEATURES:
+            raise ValueError(f"n_features must be at most {MAX_FEATURES}, got {n_features}.")
         if other := [f for f in functions if not callable(f)]:
             raise TypeError(f"functions must hold functions of rows, got {other[0]!r}.")
         probes = np.random.default_rng(0).normal(size=(n_features + 4, n_features))
@@ -183,7 +189,9 @@ class FiniteGroup:
         if check_whole("size", size) > MAX_SUBSET:
             raise ValueError(f"size must be at most {MAX_SUBSET}, as all pairs of elements are "
                              f"used; got {size}.")
-        rng = np.random.default_rng(random_state)
+        if not callable(draw):
+            raise TypeError(f"draw must be a function of a random generator, got {draw!r}.")
+        rng = stream("random_state", random_state)
         drawn = checked_matrices([draw(rng) for _ in range(size)])
         group = cls.__new__(cls)
         group._elements = np.concatenate([np.eye(drawn.shape[1])[None], drawn])
@@ -331,10 +339,13 @@ class FiniteGroup:
         smallest = cdist(P, self._act(0, Q))
         for i in range(1, self.order):
             np.minimum(smallest, cdist(P, self._act(i, Q)), out=smallest)
+        if not np.isfinite(smallest).all():
+            raise ValueError("rows of P and Q are so far apart that their distances are no floats; "
+                             "divide both by a constant.")
         return smallest
 
     def _rows(self, X: Any, name: str) -> np.ndarray:
-        rows = np.asarray(X, float)
+        rows = real_numbers(name, X)
         rows = rows[:, None] if rows.ndim == 1 else rows
         if rows.ndim != 2 or rows.shape[1] != self.n_features:
             raise ValueError(f"{name} must have {self.n_features} columns, as the group acts on "

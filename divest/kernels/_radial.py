@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from divest.kernels._number import bounded_number
+from divest.kernels._number import LARGE, bounded_number
 from divest.kernels.kernel import Kernel, Profile
 
 
@@ -23,6 +23,10 @@ class RadialKernel(Kernel):
     def __post_init__(self) -> None:
         if self.bandwidth is not None:
             self._check("bandwidth", 0.0)
+            if not 1 / LARGE < self.bandwidth < LARGE:
+                raise ValueError(f"{self.name}: bandwidth must lie between {1 / LARGE:g} and "
+                                 f"{LARGE:g}, for its square to be a float; got "
+                                 f"{self.bandwidth:g}.")
 
     def _check(self, field: str, low: float, high: float = np.inf) -> None:
         """Make a field a float, strictly between `low` and `high`."""

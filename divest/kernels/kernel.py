@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from divest.kernels._number import bounded_number
+from divest.kernels._number import bounded_number, real_numbers
 
 Profile = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -104,7 +104,7 @@ class Kernel(ABC):
         >>> phi
         array([1. , 0.5])
         """
-        u = np.asarray(u, float)
+        u = real_numbers("u", u)
         profiles = [term._profile(u) for term in self.terms]
         phi, slope, curvature = (np.sum(part, axis=0) for part in zip(*profiles, strict=True))
         return phi, slope, curvature
@@ -173,7 +173,7 @@ class KernelSum(Kernel):
 
     def __post_init__(self) -> None:
         """Take sums apart."""
-        kernels = tuple(self.kernels)
+        kernels = tuple(self.kernels) if np.iterable(self.kernels) else ()
         if not kernels or not all(isinstance(k, Kernel) for k in kernels):
             raise TypeError(f"kernels must be one kernel or more, got {self.kernels!r}.")
         object.__setattr__(self, "kernels", tuple(term for k in kernels for term in k.terms))

@@ -9,6 +9,7 @@ from scipy.spatial.distance import pdist
 
 from divest.kernels._families import Imq, LogInverse, Matern32, Matern52, Rbf
 from divest.kernels._median import median_rows
+from divest.kernels._number import LARGE, real_numbers
 from divest.kernels.kernel import Kernel
 
 
@@ -232,15 +233,16 @@ def median_bandwidth(X: Any, max_rows: int = 1000) -> float:
     """
     if not isinstance(max_rows, (int, np.integer)) or max_rows < 2:
         raise ValueError(f"max_rows must be a whole number, at least 2, got {max_rows!r}.")
-    rows = np.asarray(X, float)
+    rows = real_numbers("X", X)
     rows = rows[:, None] if rows.ndim == 1 else rows
     if rows.ndim != 2 or not rows.size:
         raise ValueError(f"X must have rows and columns, got the shape {np.shape(X)}.")
     rows = rows[median_rows(len(rows), max_rows)]
-    if not np.isfinite(rows).all():
-        raise ValueError("X contains NaN or infinity; drop or impute these rows first.")
     distances = pdist(rows)
     for candidates in (distances, distances[distances > 0]):
         if candidates.size and (median := float(np.median(candidates))) > 0:
+            if not 1 / LARGE < median < LARGE:
+                raise ValueError(f"X has a median distance of {median:.3g} between rows, whose "
+                                 "square is no float: multiply X by a constant.")
             return median
     return 1.0

@@ -121,7 +121,7 @@ def _columns(source: Any, text: str, data: pd.DataFrame,
             warnings.simplefilter("error", DataMismatchWarning)  # categories not seen before
             made = source() if callable(source) else source
             matrix = made.get_model_matrix(data, context=context, na_action="ignore")
-    except (FormulaicError, DataMismatchWarning, KeyError) as error:
+    except (FormulaicError, DataMismatchWarning, KeyError, TypeError) as error:
         reason = "name every column, '.' is not understood" if isinstance(
             error, KeyError) else error
         raise ValueError(f"{text!r} in the formula cannot be computed from data: {reason}"

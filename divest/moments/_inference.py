@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.special import chdtrc
 
+from divest._validation import check_floats
 from divest.moments._mixture import mixture_sf
 from divest.moments._newton import square_root
 
@@ -170,11 +171,11 @@ def s_statistic(value: float, A: np.ndarray, Omega: np.ndarray, n: int,
 
 def wald(theta: np.ndarray, V: np.ndarray, R: Any, r: Any = 0.0) -> tuple[float, float, int]:
     """Test of ``R theta = r``: statistic, p-value, degrees of freedom."""
-    R = np.atleast_2d(np.asarray(R, dtype=float))
+    R = np.atleast_2d(check_floats("R", R))
     k, p = R.shape
     if p != len(theta):
         raise ValueError(f"R must have one column per parameter ({len(theta)}), got {p}.")
-    r = np.asarray(r, dtype=float)
+    r = check_floats("r", r)
     if r.ndim > 1 or (r.ndim == 1 and len(r) != k):
         raise ValueError(f"r must be a number or have one entry per row of R ({k}), "
                          f"got shape {r.shape}.")
@@ -185,7 +186,10 @@ def wald(theta: np.ndarray, V: np.ndarray, R: Any, r: Any = 0.0) -> tuple[float,
     if not np.isfinite(V).all():
         return np.nan, np.nan, k
     L = _root_of_inverse(R @ V @ R.T)
-    statistic = float(np.sum((L.T @ (R @ theta - r)) ** 2))
+    with np.errstate(over="ignore"):
+        statistic = float(np.sum((L.T @ (R @ theta - r)) ** 2))
+    if not np.isfinite(statistic):
+        raise ValueError("R and r are too large for the statistic to be a float.")
     return statistic, float(chdtrc(k, statistic)), k
 
 

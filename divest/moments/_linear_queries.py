@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from divest._results import HypothesisResult
-from divest._validation import check_number, check_option, check_rows
+from divest._validation import check_number, check_option, check_rows, check_scale
 from divest.moments import _classical
 from divest.moments._formula import FormulaColumns
 from divest.moments._inference import default_lags
@@ -69,7 +69,9 @@ class LinearQueries(ParameterQueries):
         if self._formula is not None and isinstance(X, pd.DataFrame):
             names = self.feature_names_in_.tolist()
             X = X[names] if set(names) <= set(X.columns) else self._formula.transform(X)[names]
-        return check_rows(self, X, reset=False) @ self.coef_ + self.intercept_
+        X = check_rows(self, X, reset=False)
+        check_scale(X, "X", getattr(self, "feature_names_in_", None))
+        return X @ self.coef_ + self.intercept_
 
     def confidence_interval(self, level: float = 0.95, method: str = "wald") -> pd.DataFrame:
         """Confidence intervals for all parameters.

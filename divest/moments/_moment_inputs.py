@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array
 
-from divest._validation import check_finite, check_sample, check_sample_weight
+from divest._validation import check_finite, check_sample, check_sample_weight, naming
 from divest.moments._moment_function import MomentData
 
 
@@ -69,8 +69,10 @@ def check_data(X: np.ndarray, y: Any, Z: Any) -> MomentData:
     """X, checked before, with the outcomes and instruments that belong to its rows."""
     if y is not None:
         columns = getattr(y, "columns", None)
-        y = check_array(y, dtype=np.float64, ensure_2d=False, ensure_all_finite=False,
-                        input_name="y")
+        y = np.reshape(y, -1) if np.isscalar(y) else y
+        with naming("y"):
+            y = check_array(y, dtype=np.float64, ensure_2d=False, ensure_all_finite=False,
+                            input_name="y")
         check_finite(y.reshape(len(y), -1), "y", columns)
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y  # less another column: (n, n)
     if Z is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from divest._results import HypothesisResult, TrustWarning, _levels_to_caller
+from divest._results import HypothesisResult, warn_doubtful
 from divest.moments._inference import wald
 from divest.moments._results import MomentEstimate, analytic_test
 
@@ -88,7 +87,7 @@ def hull_frame(names: Sequence[str], hulls: Sequence[Hull]) -> pd.DataFrame:
              "interval; confidence_set shows them"
              for name, hull in zip(names, hulls, strict=True) if hull.n_pieces > 1]
     if told:
-        warnings.warn("; ".join(told), TrustWarning, stacklevel=_levels_to_caller())
+        warn_doubtful("; ".join(told))
     return pd.DataFrame({"parameter": list(names), "low": [hull.low for hull in hulls],
                          "high": [hull.high for hull in hulls]})
 

@@ -199,6 +199,9 @@ class ConfidenceSet(_Table):
             Pairs (low, high), ends by interpolation between points; infinite where the set
             reaches the end of the grid.
         """
+        if not isinstance(parameter, Hashable) or parameter not in self.grid.columns:
+            raise ValueError(f"parameter must be one of {', '.join(map(str, self.grid.columns))}; "
+                             f"got {parameter!r}.")
         best = pd.Series(self.pvalue).groupby(self.grid[parameter].to_numpy()).max()
         return pieces_above(best.index.to_numpy(float), best.to_numpy(float),
                             1 - self.confidence_level)

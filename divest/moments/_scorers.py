@@ -102,7 +102,12 @@ class InstrumentScorer:
 def residuals(estimator: Any, X: Any, y: Any, Z: Any) -> np.ndarray:
     """What the estimator leaves unexplained (n,) or (n, m)."""
     if hasattr(estimator, "predict"):
-        return np.asarray(y, float).reshape(len(y), -1)[:, 0] - np.ravel(estimator.predict(X))
+        predicted = np.ravel(estimator.predict(X))
+        outcomes = check_sample(y, "y")[0][:, 0]
+        if len(outcomes) != len(predicted):
+            raise ValueError(f"y must have one entry for each of the {len(predicted)} rows of X, "
+                             f"got {len(outcomes)}.")
+        return outcomes - predicted
     if hasattr(estimator, "residuals"):
         return np.asarray(estimator.residuals(X, y, Z))
     raise TypeError("the estimator must have predict(X) or residuals(X, y, Z); "

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from divest._validation import check_floats
+
 ONE, TWO = (401, 10.0), (41, 5.0)  # points per parameter, and reach in standard errors
 
 
@@ -17,13 +19,13 @@ def set_grid(grid: Any, theta: np.ndarray, V: np.ndarray, names: list[str]) -> p
         return _around(theta, V, names)
     if isinstance(grid, dict):
         _check_names(grid, names)
-        axes = [np.atleast_1d(np.asarray(grid[name], dtype=float)) for name in names]
+        axes = [np.atleast_1d(check_floats("grid", grid[name])) for name in names]
         points = np.array(list(product(*axes)))
     elif isinstance(grid, pd.DataFrame):
         _check_names(grid.columns, names)
         points = grid[names].to_numpy(float)
     else:
-        points = np.asarray(grid, dtype=float)
+        points = check_floats("grid", grid)
         points = points[:, None] if points.ndim == 1 and len(names) == 1 else points
     if points.ndim != 2 or points.shape[1] != len(names) or not len(points):
         raise ValueError(f"grid must hold points with {len(names)} parameters "

@@ -10,7 +10,14 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from divest._resampling import root_sequence
 from divest._results import Diagnostic, diagnostics_frame, warn_if_doubtful
-from divest._validation import check_integer, check_number, check_option, check_rows, check_sample
+from divest._validation import (
+    check_integer,
+    check_number,
+    check_option,
+    check_rows,
+    check_sample,
+    check_scale,
+)
 from divest.moments._features import NystromFeatures, median_distance
 from divest.moments._moment_inputs import check_order
 from divest.moments._penalised import LinearMoments, Penalised, rank
@@ -265,6 +272,8 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
         check_order(X, y=y, Z=Z)
         X, y = check_rows(self, X, y, min_samples=2)
         Z = X if Z is None else check_sample(Z, "Z")[0]
+        for name, part in (("X", X), ("Z", Z), ("y", np.asarray(y, float)[:, None])):
+            check_scale(part, name)
         if len(Z) != len(X):
             raise ValueError(f"Z must have one row per row of X ({len(X)}), got {len(Z)}.")
         return X, np.asarray(y, float), Standardizer().fit(Z).transform(Z)
@@ -338,4 +347,6 @@ class KernelIVRegressor(RegressorMixin, BaseEstimator):
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self)
-        return self._basis.transform(check_rows(self, X, reset=False))
+        X = check_rows(self, X, reset=False)
+        check_scale(X, "X", getattr(self, "feature_names_in_", None))
+        return self._basis.transform(X)

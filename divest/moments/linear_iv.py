@@ -13,7 +13,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from divest._resampling import root_sequence
 from divest._results import Diagnostic, _levels_to_caller, diagnostics_frame, warn_if_doubtful
-from divest._validation import check_integer, check_number, check_option, check_rows, check_sample
+from divest._validation import (
+    check_integer,
+    check_number,
+    check_option,
+    check_rows,
+    check_sample,
+    check_scale,
+)
 from divest.moments import _linear_diagnostics as verdicts
 from divest.moments._formula import FormulaColumns, column_of, formula_matrices
 from divest.moments._instruments import DataFeatures
@@ -299,6 +306,8 @@ class LinearIVRegressor(LinearQueries, RegressorMixin, BaseEstimator):
         Z, columns = (X, names) if Z is None else check_sample(Z, "Z")
         given = Z is not X
         instruments = [str(c) for c in columns or [f"z{j}" for j in range(Z.shape[1])]]
+        for name, part, called in (("X", X, names), ("Z", Z, columns), ("y", y[:, None], ["y"])):
+            check_scale(np.asarray(part, float), name, called)
         n = len(X)
         if len(Z) != n:
             raise ValueError(f"Z must have one row per row of X ({n}), got {len(Z)}.")

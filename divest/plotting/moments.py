@@ -143,6 +143,8 @@ def plot_coefficients(estimates: Mapping[str, Any], parameter: str, ax: Axes | N
     ['2sls', 'liml']
     >>> plt.close(ax.figure)
     """
+    if not isinstance(estimates, Mapping):
+        raise TypeError(f"estimates must be a dict of names and estimates, got {estimates!r}.")
     if not estimates:
         raise ValueError("estimates must hold one estimate or more, got none.")
     rows = np.array([_interval(estimate, parameter, confidence_level)
@@ -163,7 +165,7 @@ def _interval(estimate: Any, parameter: Hashable, level: float) -> tuple[float, 
     if not isinstance(result, MomentEstimate):
         raise TypeError("estimates must be MomentEstimate, such as result_ of a fitted "
                         f"LinearIVRegressor, got {type(estimate).__name__}.")
-    if parameter not in result.names:
+    if not isinstance(parameter, str) or parameter not in result.names:
         raise ValueError(f"parameter must be one of {', '.join(result.names)}, got {parameter!r}.")
     j = list(result.names).index(str(parameter))
     low, high = result.confidence_interval(level)[["low", "high"]].to_numpy()[j]

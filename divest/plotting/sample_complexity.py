@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from divest._results import TrustWarning
+from divest._results import told_elsewhere
 from divest.plotting._axes import ALARM, CALM, GREY, axes_or_new, percent
 from divest.sample_complexity import PNResult, PowerResult, SampleSizeReport
 from divest.sample_complexity._learning_curve import FARTHEST
@@ -274,8 +273,7 @@ def _learning_ends(report: SampleSizeReport) -> tuple[float, float]:
 
 
 def _draw_line(report: SampleSizeReport, n: np.ndarray, ax: Axes) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TrustWarning)  # the figure shows it
+    with told_elsewhere():  # by the figure
         table = report.predict(n)
     near = n <= FARTHEST * report.n_rows_used
     ax.fill_between(n, table["low"], table["high"], color=CALM, alpha=0.2, linewidth=0,

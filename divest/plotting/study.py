@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,6 +98,9 @@ def plot_study(results: Any, x: str, y: str = "rmse", by: Any = None,
 
 def _checked(summary: pd.DataFrame, settings: list[str], x: str, y: str, by: Any) -> list[str]:
     """The columns to tell lines apart by."""
+    for name, column in (("x", x), ("y", y)):
+        if not isinstance(column, Hashable):
+            raise TypeError(f"{name} must be the name of a column, got {column!r}.")
     if x not in settings:
         raise ValueError(f"x must be a setting, one of {', '.join(settings)}; got {x!r}.")
     figures = summary.columns[list(summary.columns).index("truth") + 1:]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from divest._resampling import root_sequence
+from divest._validation import check_floats
 
 BISECTIONS = 60
 NODES = 40
@@ -93,8 +94,8 @@ class ExpertMixture:
         from scipy.special import logsumexp
 
         z = self._standardized(y)
-        logs = -0.5 * (z**2 + np.log(2.0 * np.pi)) - np.log(self.sds)
-        with np.errstate(divide="ignore"):  # experts that have no say there
+        with np.errstate(divide="ignore", over="ignore"):  # no say there, or infinitely far
+            logs = -0.5 * (z**2 + np.log(2.0 * np.pi)) - np.log(self.sds)
             return logsumexp(logs + np.log(self.weights), axis=-1)
 
     def pdf(self, y: Any) -> np.ndarray:
@@ -149,7 +150,7 @@ class ExpertMixture:
         """
         from scipy.special import ndtri
 
-        levels = np.asarray(q, dtype=float)
+        levels = check_floats("q", q)
         if levels.ndim > 1 or not levels.size or not ((levels > 0.0) & (levels < 1.0)).all():
             raise ValueError("q must be a number, or a row of numbers, strictly between 0 and 1, "
                              f"got {q!r}.")
@@ -184,4 +185,14 @@ class ExpertMixture:
 
     def _standardized(self, y: Any) -> np.ndarray:
         """Distance of y from each mean in standard deviations, (..., n, n_experts)."""
-        return (np.asarray(y, dtype=float)[..., None] - self.means) / self.sds
+        values = check_floats("y", y)
+        if np.isnan(values).any():
+            raise ValueError("y contains NaN; drop these values first.")
+        try:
+            np.broadcast_shapes(values.shape, self.means.shape[:1])
+        except ValueError:
+            raise ValueError(f"y must be one value, one for each of the {len(self.means)} rows, or "
+                             f"an array whose last axis has that length; got shape "
+                             f"{values.shape}.") from None
+        with np.errstate(over="ignore"):
+            return (values[..., None] - self.means) / self.sds

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from divest._validation import check_sample
+from divest._validation import check_sample, check_scale
 from divest.sample_complexity._contractions import (
     Evaluated,
     equal_weights,
@@ -34,6 +34,7 @@ def mean_covariance(X: np.ndarray, weights: np.ndarray | None) -> Theta:
 
 def _refuse_constant(X: np.ndarray, weights: np.ndarray | None, names: Any = None) -> None:
     """Each column must vary."""
+    check_scale(X, "X", names)
     refuse_without_variance(np.ptp(X if weights is None else X[weights > 0], axis=0), names)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from divest._results import Diagnostic
-from divest._validation import check_finite
+from divest._validation import check_finite, check_floats, check_scale
 from divest.sample_complexity._pn_result import HEAVY, Decision, PNResult, first_order_result
 from divest.sample_complexity._pn_routes import Sample
 
@@ -25,6 +25,7 @@ def general_result(sample: Sample, hessian: Any, fisher: Any, risk: str,
         if fisher is None:
             raise ValueError("risk='projection' needs fisher, the Fisher information of the model.")
         metric = metric @ _matrix("fisher", fisher, p, sign=1.0) @ metric
+    check_scale(scores, "scores")
     if not scores.any():
         raise ValueError("scores are zero for every row; give the gradient of the log density in "
                          "the parameters, one row each.")
@@ -48,7 +49,7 @@ def general_result(sample: Sample, hessian: Any, fisher: Any, risk: str,
 
 def _matrix(name: str, value: Any, p: int, sign: float) -> np.ndarray:
     """A symmetric definite matrix of that sign."""
-    matrix = np.asarray(value, dtype=float)
+    matrix = check_floats(name, value)
     if matrix.shape != (p, p):
         raise ValueError(f"{name} must have shape ({p}, {p}), as the scores have {p} columns; got "
                          f"shape {matrix.shape}.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from divest._validation import check_sample
+from divest._validation import check_sample, check_scale
 from divest.sample_complexity._contractions import (
     Evaluated,
     combine,
@@ -93,6 +93,7 @@ class IndependentColumns:
 
     def standard(self, X: np.ndarray, theta: np.ndarray) -> Standard:
         """For `column_coefficients`; columns without variance are left out."""
+        check_scale(X, "X")
         variance, third, fourth = self.column_cumulants(theta)
         used = variance > 0
         sd = np.sqrt(variance[used])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from math import isfinite, log
 from numbers import Integral, Real
@@ -13,7 +12,7 @@ import pandas as pd
 from scipy.special import ndtri, stdtrit
 
 from divest._resampling import generators, root_sequence, run_tasks
-from divest._results import Diagnostic, TrustWarning
+from divest._results import Diagnostic, told_elsewhere
 from divest._validation import check_integer
 
 LEAST = 15  # rows of the smallest subsample
@@ -89,8 +88,7 @@ def measured_curve(rows: np.ndarray, measure: Measure, sizes: np.ndarray, n_repe
     seeds = root_sequence(random_state).spawn(len(sizes) * n_repeats)
     tasks = [(rows, measure, int(m), seed)
              for m, seed in zip(np.repeat(sizes, n_repeats), seeds, strict=True)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TrustWarning)  # of single values, by the dozen
+    with told_elsewhere():  # of single values, by the dozen
         values = np.array(list(run_tasks(one_value, tasks, len(tasks), n_jobs=n_jobs,
                                          progress=progress, unit="pair")))
     values = values.reshape(len(sizes), n_repeats)

@@ -142,6 +142,9 @@ def decide(fitted: Fitted, n: float, decision: Decision, *, specified: bool,
     p_se, c2_se = (sqrt(v) for v in np.maximum(np.diag(covariance), 0.0))
     precise = second and c2_se <= abs(c2)
     valid = bool(precise and abs(c2) / n <= p_star / 4.0)
+    if not p_star > 0:
+        raise ValueError("p_star is 0: the rows of X do not vary under this family, so that there "
+                         "is no risk to tell; drop columns that hold one value.")
     required = _required(p_star, c2 if precise else 0.0, covariance, decision.threshold)
     checks = _diagnostics(fitted, n, (p_star, p_se, c2, c2_se), specified)
     if second:

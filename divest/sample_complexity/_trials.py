@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Real
@@ -11,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from divest._resampling import generators, root_sequence, run_tasks
-from divest._results import TrustWarning
+from divest._resampling import generators, no_warnings, root_sequence, run_tasks
+from divest._results import told_elsewhere
 from divest._validation import check_integer, check_number
 
 BATCH = 10  # trials per task: enough to hide the cost of starting one
@@ -41,8 +40,7 @@ class Trials:
         seeds = child.spawn(self.n_trials)
         batches = [seeds[start:start + BATCH] for start in range(0, len(seeds), BATCH)]
         tasks = ((self.test, self.sampler, n, self.level, batch) for batch in batches)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TrustWarning)  # of single trials, by the hundred
+        with told_elsewhere():  # of single trials, by the hundred
             found = sum(run_tasks(count_rejections, tasks, len(batches), n_jobs=self.n_jobs,
                                   progress=self.progress, unit="batch"))
         rejections, trials = self.counts.get(n, (0, 0))
@@ -54,8 +52,7 @@ class Trials:
             self.run(n)
             return True
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a test may warn before it gives up
+            with no_warnings:  # a test may warn before it gives up
                 self.run(n)
         except Exception:  # whatever a test may raise
             return False

@@ -16,6 +16,8 @@ from divest.sample_complexity._expert_grid import Cell, Search, criterion_frame
 from divest.sample_complexity._expert_mixture import ExpertMixture
 from divest.sample_complexity._experts import Rule, design, log_softmax
 
+FAR = 1e50  # standard deviations: powers of such numbers may be no floats
+
 
 class MixtureOfExperts(RegressorMixin, BaseEstimator):
     r"""Regression with experts that each know a region, sized by BIC.
@@ -220,7 +222,11 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
             When `X` has other columns than in `fit`, or holds NaN or infinity.
         """
         check_is_fitted(self)
-        Z = (check_rows(self, X, reset=False) - self._x_mean) / self._x_scale
+        with np.errstate(over="ignore"):
+            Z = (check_rows(self, X, reset=False) - self._x_mean) / self._x_scale
+        if (far := np.abs(Z).max()) > FAR:
+            raise ValueError(f"X is {far:.3g} standard deviations from the rows of the fit, too "
+                             "far to predict anything; check its units.")
         gate, monomials = design(Z, self.degree_)
         weights = np.exp(log_softmax((self._gate @ gate.T)[None]))[0].T
         means = self._y_mean + self._y_scale * (monomials @ self._coefficients.T)

@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 
 from divest._results import Diagnostic, _Table, warn_if_doubtful
-from divest._validation import check_integer, check_number, check_option, check_sample
+from divest._validation import (
+    check_floats,
+    check_integer,
+    check_number,
+    check_option,
+    check_sample,
+    check_scale,
+)
 from divest.groups._arguments import check_group, pooled_kernel
 from divest.sample_complexity._dimension import dimension_of, distinct_rows
 from divest.sample_complexity._learning_curve import (
@@ -123,7 +130,7 @@ class SampleSizeReport(_Table):
         TrustWarning
             When a size is beyond four times the rows that the line rests on.
         """
-        sizes = np.atleast_1d(np.asarray(n, dtype=float))
+        sizes = np.atleast_1d(check_floats("n", n))
         if sizes.ndim != 1 or not sizes.size or not ((sizes >= 1) & np.isfinite(sizes)).all():
             raise ValueError(f"n must hold finite sizes of at least 1, got {n!r}.")
         if np.isfinite(self.n_rows_used):
@@ -247,7 +254,8 @@ def sample_size_report(X: Any, measure: str | Callable[[np.ndarray, np.ndarray],
     >>> bool(kl.exponent > 0)
     True
     """
-    rows, _ = check_sample(X, "X")
+    rows, columns = check_sample(X, "X")
+    check_scale(rows, "X", columns)
     if not callable(measure):
         check_option("measure", measure, MEASURES)
     target = np.nan if target is None else check_number("target", target, 0.0)

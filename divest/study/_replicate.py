@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from divest._resampling import one_thread_each
-from divest._results import TrustWarning
+from divest._results import told_elsewhere
 from divest.study._grid import Cell
 from divest.study._methods import Method
 from divest.study._outcomes import error_text, fields_of
@@ -24,13 +22,12 @@ Parts = list[tuple[Cell, Todo]]
 
 @dataclass(frozen=True)
 class Job:
-    """What is the same in all replications; `home` is the process of the study."""
+    """What is the same in all replications."""
 
     simulate: Callable[..., Any]
     methods: dict[str, Method]
     seed: int
     confidence_level: float
-    home: int
 
 
 def run_chunk(job: Job, parts: Parts, most: float) -> tuple[list[Row], int, float, Parts]:
@@ -40,13 +37,8 @@ def run_chunk(job: Job, parts: Parts, most: float) -> tuple[list[Row], int, floa
     Libraries work in one thread each: sums would else depend on the number of threads.
     """
     start = perf_counter()
-    with one_thread_each:
-        if os.getpid() == job.home:  # where the study has silenced the warnings of all threads
-            rows, count, left = _rows(job, parts, start + most)
-        else:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", TrustWarning)
-                rows, count, left = _rows(job, parts, start + most)
+    with one_thread_each, told_elsewhere():  # by the rows
+        rows, count, left = _rows(job, parts, start + most)
     return rows, count, perf_counter() - start, left
 
 

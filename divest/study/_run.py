@@ -125,7 +125,7 @@ class Runner:
 def _quiet() -> Iterator[None]:
     """No warnings of single replications, whose rows say it, nor of joblib after an error."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TrustWarning)
+        warnings.simplefilter("ignore", TrustWarning)  # also those of functions not of divest
         warnings.filterwarnings("ignore", r"\d+ tasks (which were|have been) ", UserWarning)
         yield
 

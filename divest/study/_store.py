@@ -157,7 +157,7 @@ class FileStore:
 def open_store(path: Any, definition: Mapping[str, Any], cells: Iterable[Cell],
                truths: Truths) -> Iterator[FileStore]:
     """The file of a study, made where there is none, locked for this process while it is open."""
-    path = Path(path).absolute()
+    path = _named(path)
     _check_file(path, new=True)
     with explained(path), _connection(path, "rwc") as connection:
         if _is_empty(connection):
@@ -179,10 +179,17 @@ def open_store(path: Any, definition: Mapping[str, Any], cells: Iterable[Cell],
                 lock.release(connection)
 
 
+def _named(store: Any) -> Path:
+    """The file that a user names."""
+    if not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"store must be the name of a file, got {store!r}.")
+    return Path(store).absolute()
+
+
 @contextmanager
 def read_store(path: Any) -> Iterator[FileStore]:
     """The file, to read only."""
-    path = Path(path).absolute()
+    path = _named(path)
     _check_file(path, new=False)
     with explained(path), _connection(path, "ro") as connection:
         _check_format(path, connection)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from divest.report._files import write_to
 from divest.study._summary import summarise
 
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ class StudyResults:
         path : str or path
             The file.
         """
-        self.frame.to_csv(path, index=False)
+        write_to(path, self.frame.to_csv(index=False).encode())
 
     def to_parquet(self, path: Any) -> None:
         """Write the table of replications as Parquet.
@@ -105,7 +107,9 @@ class StudyResults:
         ImportError
             When pyarrow is not installed (``pip install 'divest[parquet]'``).
         """
-        self.frame.to_parquet(path, index=False)
+        content = BytesIO()
+        self.frame.to_parquet(content, index=False)
+        write_to(path, content.getvalue())
 
     def plot(self, x: str, y: str = "rmse", by: Any = None, ax: Axes | None = None) -> Axes:
         """A figure of the summary against a setting, with the Monte Carlo errors as bars.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -11,7 +10,7 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-from divest._results import Diagnostic, TrustWarning, _levels_to_caller, warn_if_doubtful
+from divest._results import Diagnostic, _levels_to_caller, warn_doubtful, warn_if_doubtful
 from divest._validation import check_integer, check_number, check_option
 from divest.datasets import SIMULATORS
 from divest.study._adaptive import LIMIT, check_until, next_count, short_of
@@ -194,12 +193,14 @@ class Study:
         targets, most = self._targets(until, max_replications)
         if n_jobs is not None and check_integer("n_jobs", n_jobs, -2**31) == 0:
             raise ValueError("n_jobs must be a number of workers, or -1 for all cores, got 0.")
+        if client is not None and not hasattr(client, "submit"):
+            raise TypeError(f"client must be a Client of Dask, got {client!r}.")
         truths = truths_of(self.truth, self.simulate, self._cells, self.methods)
         engine = (partial(run_joblib, n_jobs=n_jobs) if client is None
                   else partial(run_dask, client=client))
         with self._open(store, truths) as rows:
             _warn_of_versions(store, rows.versions())
-            job = Job(self.simulate, self.methods, self.seed, self.confidence_level, os.getpid())
+            job = Job(self.simulate, self.methods, self.seed, self.confidence_level)
             runner = Runner(job, self._cells, rows, engine, progress)
             counts = {cell.name: self.n_replications for cell in self._cells}
             while True:
@@ -284,10 +285,9 @@ def _warn_of_versions(store: Any, versions: list[str]) -> None:
     from divest import __version__
 
     if others := ", ".join(version for version in versions if version != __version__):
-        warnings.warn(f"the store {store} holds replications of divest {others}, and this is "
+        warn_doubtful(f"the store {store} holds replications of divest {others}, and this is "
                       f"divest {__version__}, which may give other numbers. Use another file to "
-                      "have all replications from one version.", TrustWarning,
-                      stacklevel=_levels_to_caller())
+                      "have all replications from one version.")
 
 
 def _warn(summary: Any, short: Any, results: StudyResults) -> None:

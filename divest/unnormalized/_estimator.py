@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from divest._results import Diagnostic, diagnostics_frame, warn_if_doubtful
-from divest._validation import check_number, check_option, check_rows
+from divest._validation import check_number, check_option, check_rows, check_scale
 from divest.goodness_of_fit import ScoreModel
 from divest.kernels import Kernel, median_bandwidth, resolve_kernel
 from divest.moments import MomentEstimate
@@ -135,6 +135,7 @@ class MinimumStein(BaseEstimator):
     def _check_rows(self, X: Any) -> np.ndarray:
         """The rows, none of their columns constant."""
         X = check_rows(self, X, min_samples=2)
+        check_scale(X, "X", getattr(self, "feature_names_in_", None))
         constant = np.flatnonzero((X == X[0]).all(axis=0))
         if len(constant):
             names = getattr(self, "feature_names_in_", range(X.shape[1]))

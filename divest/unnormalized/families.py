@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from divest._validation import check_finite, check_sample
+from divest._validation import check_finite, check_floats, check_integer, check_sample
 
 STEP = 6e-6  # of central differences, in units of the value or the spread of a column
 _WIDEST = 1e-3  # of a step, in units of the spread: values may be far from 0 and close together
@@ -105,7 +105,11 @@ class LinearScore:
             The gradient in x of the log density at each row.
         """
         gamma, offset = self.fields(X)
-        return gamma @ np.asarray(theta, dtype=float) + offset
+        values = check_floats("theta", theta)
+        if values.shape != gamma.shape[2:]:
+            raise ValueError(f"theta must have one entry per parameter, {gamma.shape[2]}; got "
+                             f"shape {values.shape}.")
+        return gamma @ values + offset
 
     def parameter_names(self, d: int, p: int) -> list[str]:
         """Names of `p` parameters of a density of `d` columns.
@@ -127,12 +131,16 @@ class LinearScore:
         ValueError
             When `names` were given, but not p of them.
         """
+        p = check_integer("p", p, 1)
         if self.names is None:
             return [f"theta_{k}" for k in range(p)]
-        if len(self.names) != p:
+        if not np.iterable(self.names):
+            raise TypeError(f"names must be a list of names, got {self.names!r}.")
+        names = list(self.names)
+        if len(names) != p:
             raise ValueError(f"names must hold one name for each of the {p} parameters, got "
-                             f"{len(self.names)}.")
-        return [str(name) for name in self.names]
+                             f"{len(names)}.")
+        return [str(name) for name in names]
 
 
 def exponential_family(statistics: Callable[..., Any], log_base: Callable[..., Any] | None = None,
@@ -221,6 +229,7 @@ class _FreeGaussian(LinearScore):
 
     def parameter_names(self, d: int, p: int) -> list[str]:
         """Those of the natural parameters."""
+        check_integer("d", d, 1)
         return [*(f"precision_mean_{j}" for j in range(d)),
                 *(f"precision_{j}_{k}" for j, k in zip(*np.triu_indices(d), strict=True))]
 
@@ -254,7 +263,7 @@ class _GaussianMean(LinearScore):
 
     def parameter_names(self, d: int, p: int) -> list[str]:
         """Those of the means."""
-        return [f"mean_{j}" for j in range(d)]
+        return [f"mean_{j}" for j in range(check_integer("d", d, 1))]
 
     def _matrix(self, d: int) -> np.ndarray:
         if self.covariance.ndim == 0:

@@ -195,7 +195,8 @@ def test_trivial_group_is_no_group(page):
     result = symmetric_neighbor_divergence(*page, TRIVIAL)
     assert result.estimate == plain.estimate
     assert_allclose(result.standard_error, plain.standard_error, rtol=1e-12)
-    assert result.diagnostics == plain.diagnostics
+    assert result.diagnostics == tuple(found for found in plain.diagnostics
+                                       if found.name != "smoothing_bias")
     cost = distances(*page)
     least = cost[linear_sum_assignment(cost)].mean()
     assert symmetric_wasserstein(*page, TRIVIAL).estimate == least

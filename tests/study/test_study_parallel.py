@@ -55,7 +55,7 @@ def test_thousands_of_small_cells_share_chunks(monkeypatch):
 
 def test_chunk_that_takes_too_long_hands_back_what_it_has_not_done():
     one = study(n_replications=3)
-    job = Job(one.simulate, one.methods, one.seed, one.confidence_level, os.getpid())
+    job = Job(one.simulate, one.methods, one.seed, one.confidence_level)
     names = tuple(one.methods)
     parts = [(cell, [(r, names) for r in range(3)]) for cell in one._cells]
     done, left = [], parts

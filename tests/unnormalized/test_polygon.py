@@ -68,7 +68,7 @@ def test_a_cut_law_is_recovered(rng):
     (SQUARE[[0, 1, 0, 1]], 8, "3 different corners, got 2"),
     (SQUARE[[0, 0, 0]], 8, "3 different corners, got 0"),
     ([[0, 0], [0, 1], [0, 5]], 8, "one line"), ([[1, 1], [2, 2], [7, 7]], 8, "one line"),
-    ([[0, 0], [1, 0], [np.nan, 1]], 8, "vertices contains NaN"), ("ring", 8, "to float: 'ring'"),
+    ([[0, 0], [1, 0], [np.nan, 1]], 8, "vertices contains NaN"), ("ring", 8, "got 'ring'"),
 ])
 def test_wrong_input(vertices, n, message):
     with pytest.raises((ValueError, TypeError), match=message):
