@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A data scientist has two tables and wants to know whether the newer one has changed.
-# From the folder of the project, after `pip install divest`:  bash examples/journey_two_tables.sh
+# From the folder of the project, after `pip install -e .`:  bash examples/journey_two_tables.sh
 set -euo pipefail
 data=$(cd "$(dirname "$0")/data" && pwd)
 cd "${1:-$(mktemp -d)}" # where the results go
