@@ -22,7 +22,7 @@ class Parts:
 
     def __init__(self, table: Any, name: str) -> None:
         self.name, self.lazy = name, in_parts(table)
-        if not (self.lazy or hasattr(table, "__len__")):
+        if not (self.lazy or hasattr(table, "__len__")) or getattr(table, "shape", None) == ():
             raise TypeError(f"{name} must be a table with rows and columns, got {table!r}.")
         if self.lazy:
             _check_kind(table, name)

@@ -345,6 +345,16 @@ def test_wrong_user_generators_are_refused(f, slope, message):
         Generator("mine", f, slope)
 
 
+@pytest.mark.parametrize(("settings", "message"), [
+    ({"symmetric": np.nan}, "symmetric must be True or False, got nan"),
+    ({"at_p": np.array([])}, "at_p must be a tuple of terms"),
+    ({"at_q": [kl().at_q]}, "at_q must be a tuple of terms"),
+], ids=["symmetric", "at_p", "at_q"])
+def test_wrong_settings_of_user_generators_are_named(settings, message):
+    with pytest.raises(TypeError, match="generator 'mine': " + message):
+        Generator("mine", quartic, quartic_slope, **settings)
+
+
 def test_generators_are_frozen_and_hashable():
     with pytest.raises(AttributeError):
         kl().name = "other"

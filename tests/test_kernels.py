@@ -156,6 +156,12 @@ def test_bandwidth_is_set_later(maker):
     assert not kernel.has_bandwidth
 
 
+@pytest.mark.parametrize("u", [-1.0, [0.0, 1.7e308]], ids=["negative", "huge"])
+def test_what_is_no_squared_distance_is_refused(u):
+    with pytest.raises(ValueError, match="u must hold squared distances, 0 or more"):
+        (rbf(1.0) + matern52(1.0)).profile(u)
+
+
 def test_with_bandwidth_keeps_the_shape():
     assert imq(-0.3, 5.0, 2.0).with_bandwidth(1.0) == imq(-0.3, 1.0, 2.0)
     assert log_inverse(3.0).with_bandwidth(1.0) == log_inverse(3.0, 1.0)

@@ -75,6 +75,7 @@ def test_lines_are_told_apart_by_marker_and_colour(results):
     ({"x": "n", "y": "power"}, ValueError, "y must be a column of the summary, one of replic"),
     ({"x": "n", "by": "method"}, ValueError, "shift varies too; name it in by"),
     ({"x": "n", "by": "colour"}, ValueError, "by must name settings or 'method'; got colour"),
+    ({"x": "n", "by": len}, TypeError, "by must be a list, got <built-in"),
     ({"x": "n", "ax": 3}, TypeError, "ax must be a matplotlib Axes"),
 ])
 def test_bad_input(results, settings, error, message):

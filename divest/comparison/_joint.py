@@ -45,13 +45,14 @@ def compare_jointly(p: pd.DataFrame, q: pd.DataFrame, kinds: dict[Any, str],
     complete = Diagnostic("complete_rows", min(shares), 0.9, min(shares) >= 0.9,
                           "many rows have missing numbers and were left out of the joint analysis; "
                           "if they differ from the others, so does the answer")
+    apart = _ranges_apart(samples[0], samples[1], names)
     with told_elsewhere():  # by the tables of diagnostics
         test.fit_samples(*samples)
         model.fit_samples(*samples)
         rows, diagnostics = [], []
         for generator in wanted:
             result = model.estimate(generator)
-            found = [*result.diagnostics, complete, *test.result_.diagnostics]
+            found = [*result.diagnostics, complete, apart, *test.result_.diagnostics]
             failed = [d.name for d in found if not d.passed]
             low, high = result.confidence_interval()
             rows.append([generator.name, result.estimate, result.standard_error, low, high,
@@ -60,6 +61,16 @@ def compare_jointly(p: pd.DataFrame, q: pd.DataFrame, kinds: dict[Any, str],
             diagnostics.append(_with_divergence(found, generator.name))
     return (pd.DataFrame(rows, columns=COLUMNS), pd.concat(diagnostics, ignore_index=True),
             test.result_)
+
+
+def _ranges_apart(P: np.ndarray, Q: np.ndarray, names: list[Any]) -> Diagnostic:
+    """Columns that tell the tables apart by themselves, such as dates and numbers of batches."""
+    apart = (P.min(axis=0) > Q.max(axis=0)) | (Q.min(axis=0) > P.max(axis=0))
+    found = [str(name) for name, is_apart in zip(names, apart, strict=True) if is_apart]
+    return Diagnostic("ranges_apart", float(len(found)), 0.0, not found,
+                      f"columns ({', '.join(found)}) whose values in one table all lie above those "
+                      "in the other, so that no joint distance can be seen; leave out those that "
+                      "say when or where a row was taken")
 
 
 def _complete(frame: pd.DataFrame, names: list[Any]) -> tuple[np.ndarray, float]:

@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 Samples = tuple[np.ndarray, np.ndarray]
+_LARGEST = 1e8  # of a setting: beyond it rounding costs the truth more than 1e-8
 
 
 class Simulator(ABC):
@@ -118,7 +119,8 @@ class Simulator(ABC):
         if values["m"] is None:
             values["m"] = values["n"]
         return {name: check_integer(name, value, self._least[name]) if name in self._least
-                else check_number(name, value) for name, value in values.items()}
+                else check_number(name, value, -_LARGEST, _LARGEST)
+                for name, value in values.items()}
 
     def _start(self, rng: Any, *values: Any) -> Any:
         """The random generator and the checked settings, in the order of the call."""

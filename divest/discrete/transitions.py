@@ -192,7 +192,8 @@ def sequences_from_frame(frame: Any, *, by: str, time: str, state: str) -> list[
     """
     table = as_frame(frame, "frame")
     for role, column in (("by", by), ("time", time), ("state", state)):
-        if not isinstance(column, Hashable) or column not in table.columns:
+        if not isinstance(column, Hashable) or column not in table.columns or (
+                table[column].ndim > 1):  # the first of several levels of names
             raise ValueError(f"{role} must name a column of the frame, got {column!r}; it has "
                              f"{', '.join(map(repr, table.columns))}.")
         if (missing := table[column].isna()).any():

@@ -63,7 +63,7 @@ def distance_diagnostics(log_ratios: list[np.ndarray], radii: np.ndarray, k: int
                    "rows at distance zero from their neighbours, where the logarithm does not "
                    "exist; use NearestNeighborRatioDivergence, which takes ties"),
         resolution_diagnostic(*n_samples, dimension)]
-    apart = radii[:, radii[0] > 0]
+    apart = radii[:, (radii[0] > 0) & np.isfinite(radii[1])]
     growth = float(np.sum(np.log(apart[1] / apart[0])))
     if growth > 0:
         n = apart.shape[1]

@@ -202,7 +202,7 @@ class NearestNeighborDistanceDivergence(TwoSampleMixin, BaseEstimator):
         check_option("one_step", self.one_step, (True, False))
         check_number("confidence_level", self.confidence_level, 0, 1)
         if self.dimension is not None:
-            check_number("dimension", self.dimension, 0)
+            check_number("dimension", self.dimension, 0, 1000)
         if self.bias_reduced and (generator.name != "kl" or self.one_step):
             raise ValueError("bias_reduced=True needs divergence='kl' and one_step=False, "
                              f"got {generator.name!r} and {self.one_step}.")

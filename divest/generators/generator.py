@@ -121,6 +121,13 @@ def _check_convex(generator: Generator) -> None:
     if np.asarray(generator.curvature).dtype.kind not in "iuf" or np.ndim(generator.curvature):
         raise TypeError(f"generator {name!r}: curvature must be a number, got "
                         f"{generator.curvature!r}.")
+    if not isinstance(generator.symmetric, (bool, np.bool_)):
+        raise TypeError(f"generator {name!r}: symmetric must be True or False, got "
+                        f"{generator.symmetric!r}.")
+    for part in ("at_p", "at_q"):
+        if not isinstance(getattr(generator, part), tuple):
+            raise TypeError(f"generator {name!r}: {part} must be a tuple of terms, got "
+                            f"{getattr(generator, part)!r}.")
     for part in ("f", "derivative"):
         if not callable(getattr(generator, part)):
             raise TypeError(f"generator {name!r}: {part} must be a function, got "

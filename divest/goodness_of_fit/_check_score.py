@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from divest._validation import check_integer, check_sample
+from divest._validation import check_integer, check_sample, check_scale
 from divest.goodness_of_fit._differences import STEP, DifferenceScore, central_differences
 from divest.goodness_of_fit._score_model import ScoreModel
 
@@ -18,6 +18,7 @@ _EPSILON = np.finfo(float).eps
 def check_score_at(model: ScoreModel, X: Any, n_points: int) -> float:
     """Largest relative error at `n_points` rows of `X`; an error above the tolerance raises."""
     X, columns = check_sample(X, "X")
+    check_scale(X, "X", columns)
     n_points = check_integer("n_points", n_points, 1)
     labels = np.unique(np.linspace(0, len(X) - 1, min(n_points, len(X))).astype(int))
     points, steps = X[labels], _steps(X)[labels]

@@ -240,8 +240,8 @@ class _Score:
         if values.shape != X.shape:
             hint = (" A function that gives one number per row is a log density: pass it as "
                     "as_score_model(log_density=...)." if values.shape == (len(X),) else "")
-            raise ValueError(f"the score of {self.space.name} must have the shape of X, {X.shape}; "
-                             f"got shape {values.shape}.{hint}")
+            raise ValueError(f"the score of the model {self.space.name} must have the shape of X, "
+                             f"{X.shape}; got shape {values.shape}.{hint}")
         if (bad := ~np.isfinite(values).all(axis=1)).any():
             raise ValueError(
                 f"the score of {self.space.name} is NaN or infinite at {name_rows(bad, labels)}. "

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from divest.kernels._number import bounded_number, real_numbers
+from divest.kernels._number import LARGE, bounded_number, real_numbers
 
 Profile = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -95,7 +95,7 @@ class Kernel(ABC):
         Raises
         ------
         ValueError
-            When a bandwidth is missing.
+            When `u` holds NaN or a number below 0 or above 1e300, or a bandwidth is missing.
 
         Examples
         --------
@@ -105,6 +105,9 @@ class Kernel(ABC):
         array([1. , 0.5])
         """
         u = real_numbers("u", u)
+        if (wrong := u[(u < 0) | (u > LARGE**2)]).size:
+            raise ValueError("u must hold squared distances, 0 or more and at most "
+                             f"{LARGE**2:g}, got {wrong[0]:g}; scale the rows.")
         profiles = [term._profile(u) for term in self.terms]
         phi, slope, curvature = (np.sum(part, axis=0) for part in zip(*profiles, strict=True))
         return phi, slope, curvature

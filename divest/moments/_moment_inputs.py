@@ -72,16 +72,21 @@ def check_data(X: np.ndarray, y: Any, Z: Any) -> MomentData:
         y = np.reshape(y, -1) if np.isscalar(y) else y
         with naming("y"):
             y = check_array(y, dtype=np.float64, ensure_2d=False, ensure_all_finite=False,
-                            input_name="y")
+                            input_name="y", ensure_min_samples=0)
+        _check_length("y", y, X)
         check_finite(y.reshape(len(y), -1), "y", columns)
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y  # less another column: (n, n)
     if Z is not None:
         Z = check_sample(Z, "Z")[0]
-    for name, part in (("y", y), ("Z", Z)):
-        if part is not None and len(part) != len(X):
-            raise ValueError(f"{name} must have one row for each of the {len(X)} rows of X, "
-                             f"got {len(part)}.")
+        _check_length("Z", Z, X)
     return MomentData(X, y, Z)
+
+
+def _check_length(name: str, part: np.ndarray, X: np.ndarray) -> None:
+    """Refuse another number of rows than that of X."""
+    if len(part) != len(X):
+        raise ValueError(f"{name} must have one row for each of the {len(X)} rows of X, "
+                         f"got {len(part)}.")
 
 
 def check_weights(sample_weight: Any, n: int) -> np.ndarray:

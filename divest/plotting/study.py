@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from divest._validation import check_list
 from divest.plotting._axes import GREY, axes_or_new, percent
 from divest.plotting.sample_complexity import _plain_numbers
 
@@ -54,7 +55,7 @@ def plot_study(results: Any, x: str, y: str = "rmse", by: Any = None,
     Raises
     ------
     TypeError
-        When `results` is no result of a study, or `ax` is not an Axes.
+        When `results` is no result of a study, `by` is no name or list, or `ax` is not an Axes.
     ValueError
         For an unknown column, where `y` is NaN throughout, or where `by` leaves several values for
         one point.
@@ -111,7 +112,7 @@ def _checked(summary: pd.DataFrame, settings: list[str], x: str, y: str, by: Any
         raise ValueError(f"there is no {y} to draw: it is NaN in all rows of the summary.")
     varying = [name for name in ("method", *settings)
                if name != x and summary[name].nunique(dropna=False) > 1]
-    by = varying if by is None else [by] if isinstance(by, str) else list(by)
+    by = varying if by is None else [by] if isinstance(by, str) else check_list("by", by)
     if unknown := [str(name) for name in by if name not in ("method", *settings)]:
         raise ValueError(f"by must name settings or 'method'; got {', '.join(unknown)}.")
     if missing := [name for name in varying if name not in by]:

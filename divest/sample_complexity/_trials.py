@@ -105,7 +105,9 @@ def count_rejections(test: Callable, sampler: Callable, n: int, level: float,
 
 def _pvalue(test: Callable, sampler: Callable, n: int, rng: np.random.Generator) -> float:
     try:
-        samples = sampler(rng, n)
+        if (samples := sampler(rng, n)) is None:
+            raise TypeError("sampler (null_sampler of size_check) must return a sample, or a "
+                            "tuple of samples, got None.")
         outcome = test(*samples) if isinstance(samples, tuple) else test(samples)
     except Exception as error:
         error.add_note(f"This was raised by the test or the sampler, in a trial at n = {n}.")

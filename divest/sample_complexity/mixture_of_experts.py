@@ -10,7 +10,14 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from divest._resampling import one_thread_each, root_sequence
 from divest._results import diagnostics_frame, warn_if_doubtful
-from divest._validation import check_finite, check_integer, check_number, check_option, check_rows
+from divest._validation import (
+    check_finite,
+    check_integer,
+    check_number,
+    check_option,
+    check_rows,
+    check_scale,
+)
 from divest.sample_complexity._expert_diagnostics import expert_diagnostics
 from divest.sample_complexity._expert_grid import Cell, Search, criterion_frame
 from divest.sample_complexity._expert_mixture import ExpertMixture
@@ -172,7 +179,9 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         if y is None:
             raise ValueError("MixtureOfExperts requires y to be passed, but the target y is None.")
         X, y = check_rows(self, X, y, min_samples=2)
+        check_scale(X, "X", getattr(self, "feature_names_in_", None))
         y = _numbers(y)
+        check_scale(y[:, None], "y", ["y"])
         if experts.start > len(X):
             raise ValueError(f"n_experts must be at most the number of rows, {len(X)}, got "
                              f"{experts.start}.")
@@ -248,7 +257,15 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         -------
         float
             At most 1; 0 for a prediction no better than the mean of y.
+
+        Raises
+        ------
+        ValueError
+            When `X` has other columns than in `fit`, or either holds NaN, infinity, or numbers
+            whose squares are no floats.
         """
+        y = _numbers(column_or_1d(y))
+        check_scale(y[:, None], "y", ["y"])
         return float(super().score(X, y, sample_weight))
 
     def score_samples(self, X: Any, y: Any = None) -> np.ndarray:

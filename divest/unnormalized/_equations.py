@@ -70,6 +70,9 @@ def _sandwich(inverse: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 def inverse_of(Q: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """The inverse of a positive-definite matrix, or an error that names the free direction."""
+    if not np.isfinite(Q).all():
+        raise ValueError("the scores of X are too large for their products to be floats; centre "
+                         "and scale the columns of X.")
     scale = np.sqrt(np.abs(np.diag(Q)))
     if not scale.all():
         raise ValueError(_not_identified(names[int(np.argmin(scale)):][:1], np.ones(1)))

@@ -206,6 +206,15 @@ def test_extreme_settings_stay_within_bounds(simulator, settings):
         assert 0 <= simulator.truth(divergence, **settings) <= bounds.get(divergence, np.inf)
 
 
+@pytest.mark.parametrize("shift", [1e7, -0.99e8])
+def test_laws_that_share_nothing(shift):
+    """Beyond 1e8 rounding would lose one of the two laws."""
+    for divergence, truth in (("total_variation", 1), ("jensen_shannon", np.log(2)), ("le_cam", 1)):
+        assert_allclose(shifted_gaussians.truth(divergence, shift=shift), truth, rtol=1e-8)
+    with pytest.raises(ValueError, match=r"shift must lie between -1e\+08 and 1e\+08"):
+        shifted_gaussians.truth("kl", shift=20 * shift)
+
+
 def test_wide_mixture_against_its_limits():
     separation = 400.0  # the two parts no longer overlap
     sd = np.sqrt(1 + separation**2 / 4)

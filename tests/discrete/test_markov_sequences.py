@@ -97,6 +97,12 @@ def test_bad_frames_are_refused(change, message):
         sequences_from_frame(frame, by="id", time="t", state="s")
 
 
+def test_the_first_of_two_levels_of_names_is_no_column():
+    frame = pd.DataFrame({("a", 0): [1, 2], ("a", 1): [1, 2]})
+    with pytest.raises(ValueError, match="by must name a column of the frame, got 'a'"):
+        sequences_from_frame(frame, by="a", time=("a", 0), state=("a", 1))
+
+
 def test_column_that_is_not_there_is_refused():
     frame = pd.DataFrame({"id": [1, 1], "t": [1, 2], "s": ["a", "b"]})
     with pytest.raises(ValueError, match="time must name a column"):

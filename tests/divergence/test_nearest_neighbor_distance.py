@@ -430,6 +430,7 @@ def test_other_divergences_are_refused(rng, divergence):
     ({"bias_reduced": "yes"}, ValueError, "bias_reduced must be one of True, False; got 'yes'"),
     ({"one_step": 1}, ValueError, "one_step must be one of True, False; got 1"),
     ({"dimension": 0}, ValueError, "dimension must lie between 0"),
+    ({"dimension": 10**30}, ValueError, "dimension must lie between 0 and 1000"),
     ({"dimension": "two"}, TypeError, "dimension must be a number, got 'two'"),
     ({"metric": "cosine"}, ValueError, "metric must be one of 'euclidean'"),
     ({"standardize": "robust"}, ValueError, "standardize must be one of None, 'std', 'whiten'"),

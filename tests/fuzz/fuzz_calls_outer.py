@@ -97,7 +97,7 @@ STUDIES = [
     of(study.Study, simulate=simulate, methods={"mean": np.mean}, grid={"n": [5]}, truth=0,
        n_replications=3),
     method_of(small_study, "run", called="Study.run",
-              extra={"share": 0.3, "may_be_nan": re.compile("frame")}),
+              extra={"share": 0.3, "may_be_nan": re.compile("frame"), "also": (OSError,)}),
     of(study.Study.load, called="Study.load", store="nowhere",
        extra={"also": (FileNotFoundError,)}),
     method_of(results, "plot", called="StudyResults.plot", x="n", extra={"share": 0.05}),

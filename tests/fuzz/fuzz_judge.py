@@ -130,6 +130,8 @@ def doubted(value):
         return "trusted" in value and not value["trusted"].astype(bool).all()
     if isinstance(value, tuple):
         return any(map(doubted, value))
+    if getattr(value, "trusted", None) is False:  # of a comparison, from its columns
+        return True
     for name in ("diagnostics", "diagnostics_"):
         found = getattr(value, name, None)
         if isinstance(found, pd.DataFrame) and len(found) and "passed" in found:

@@ -16,7 +16,7 @@ from fuzz_judge import judge
 import divest
 
 FILES = ("samples", "models", "density", "counts", "values", "outer")
-FIRST, LAST = (2, 50) if plain.COMPILED else (1, 2)  # cases of each call: always, and when slow
+FIRST, LAST = (2, 100) if plain.COMPILED else (1, 2)  # cases of each call: always, and when slow
 LENT = ("get_params", "set_params", "get_metadata_routing", "with_traceback", "add_note")
 RESULTS = {  # only divest makes these; their methods are called
     "AbsorptionTimes", "Comparison", "CondensationBandwidths", "ConfidenceSet",

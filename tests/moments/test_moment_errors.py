@@ -454,6 +454,8 @@ def test_score_needs_the_instruments_of_the_fit():
         model.score(X, Y)
     with pytest.raises(ValueError, match="Z must have the 2 columns of the fit, got 1"):
         model.score(X, Y, Z[:, :1])
+    with pytest.raises(ValueError, match=r"y must have one row for each of the .* got 0"):
+        model.score(X, [], Z)
 
 
 def test_moment_test_refuses_the_same():

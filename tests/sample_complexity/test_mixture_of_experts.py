@@ -497,6 +497,8 @@ def test_bad_settings_are_named(settings, error, message):
     (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
     (lambda X, y: (X, np.array(["a"] * 30)), "y must hold numbers, got .*'a'"),
     (lambda X, y: (X[:1], y[:1]), "1 sample"),
+    (lambda X, y: (1e300 * X, y), "X holds numbers of size .* whose squares are no floats"),
+    (lambda X, y: (X, 1e300 * y), "y holds numbers of size .* whose squares are no floats"),
 ])  # fmt: skip
 def test_bad_data_are_named(change, message):
     with pytest.raises(ValueError, match=message):
@@ -509,6 +511,10 @@ def test_bad_targets_of_a_score_are_named(chosen):
         chosen.score_samples(X, y[:-1])
     with pytest.raises(ValueError, match="Input y contains NaN"):
         chosen.score_samples(X, np.full(30, np.nan))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        chosen.score(X, y[:-1])
+    with pytest.raises(ValueError, match="y holds numbers of size"):
+        chosen.score(X, np.where(y > 0, 1e308, -1e308))
 
 
 def test_frames_lists_and_arrays_give_the_same():

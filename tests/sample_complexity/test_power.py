@@ -524,6 +524,11 @@ def test_what_is_no_pvalue_is_refused(value, error, message):
         power_curve(lambda n: value, size_itself, [8], n_trials=2)
 
 
+def test_a_sampler_that_returns_nothing_is_named():
+    with pytest.raises(TypeError, match=r"sampler .* must return a sample, .* got None"):
+        power_curve(z_test, lambda rng, n: None, [8], n_trials=2)
+
+
 def test_several_pvalues_are_refused():
     with pytest.raises(TypeError, match="one number as `pvalue`; at n = 6"):
         power_curve(lambda X: ttest_1samp(X, 0), lambda rng, n: rng.normal(size=(n, 2)), [6])

@@ -371,6 +371,11 @@ def test_constant_columns_are_refused():
         SteinEstimator(gaussian_score()).fit([[1.0, 2.0], [3.0, 2.0], [0.0, 2.0]])
 
 
+def test_scores_beyond_the_floats_are_refused(rng):
+    with pytest.raises(ValueError, match="the scores of X are too large"):
+        SteinEstimator(gaussian_score()).fit(1e100 * rng.normal(size=(20, 2)))
+
+
 def test_pipeline_and_clone(rng):
     X = rng.normal(5.0, 2.0, size=(60, 2))
     alone = SteinEstimator(gaussian_score(1.0)).fit(StandardScaler().fit_transform(X))
