@@ -81,9 +81,9 @@ def standard_error(share: float, count: int) -> float:
 
 
 def memory_row(ours: str, peer: str, ours_mb: float, peer_mb: float, **more) -> dict:
-    """A row whose ratio is one of memory."""
+    """A row whose ratio is one of memory; none where the peer's is lost in the noise."""
     return {"ours": ours, "peer": peer, "ours_mb": ours_mb, "peer_mb": peer_mb,
-            "ratio": ours_mb / peer_mb} | more
+            "ratio": ours_mb / peer_mb if peer_mb > 0 else np.nan} | more
 
 
 def loop_rows(rivals: dict[str, dict[str, Callable]], rounds: int, budget: float,

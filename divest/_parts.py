@@ -22,10 +22,10 @@ class Parts:
 
     def __init__(self, table: Any, name: str) -> None:
         self.name, self.lazy = name, in_parts(table)
-        if not (self.lazy or hasattr(table, "__len__")) or getattr(table, "shape", None) == ():
-            raise TypeError(f"{name} must be a table with rows and columns, got {table!r}.")
         if self.lazy:
             _check_kind(table, name)
+        elif not hasattr(table, "__len__") or getattr(table, "shape", None) == ():
+            raise TypeError(f"{name} must be a table with rows and columns, got {table!r}.")
         self.part_name = f"a partition of {name}" if self.lazy else name
         named = hasattr(table, "columns") and getattr(table, "ndim", 2) == 2
         self.columns = list(table.columns) if named else None

@@ -17,7 +17,9 @@ from divest._resampling import no_warnings
 from divest.divergence import block_divergence
 
 pytestmark = pytest.mark.filterwarnings("ignore::divest.TrustWarning")
-FEW = [0, 6, 7, 18, 20, 31, 32]  # of different parts: neighbours, permutations, kernels, moments
+# Of different parts: neighbours, permutations, kernels, moments. None that searches for a minimum,
+# whose last digits hang on where arrays lie in memory.
+FEW = [0, 6, 7, 18, 22, 31, 32]
 METHODS = [m for m in ("fork", "spawn") if m in multiprocessing.get_all_start_methods()]
 
 
