@@ -152,8 +152,8 @@ def plot_coefficients(estimates: Mapping[str, Any], parameter: str, ax: Axes | N
     ax = axes_or_new(ax)
     places = np.arange(len(rows))
     center, low, high = rows.T
-    ax.errorbar(center, places, xerr=[center - low, high - center], fmt="o", color=CALM,
-                elinewidth=2, capsize=3)
+    reach = np.array([center - low, high - center]).tolist()
+    ax.errorbar(center, places, xerr=reach, fmt="o", color=CALM, elinewidth=2, capsize=3)
     ax.set(yticks=places, yticklabels=list(estimates), ylim=(len(rows) - 0.5, -0.5),
            xlabel=f"{parameter}, with {percent(confidence_level)} intervals")
     return ax
