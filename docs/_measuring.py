@@ -35,5 +35,11 @@ def share(quantity, sample, name, make, draw, repetitions):
 
 def write(file, rows):
     """The rows under their names."""
+    write_rows(file, [COLUMNS, *rows])
+
+
+def write_rows(file, rows):
+    """A CSV file, once all of its rows are there."""
+    rows = list(rows)
     with file.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream, lineterminator="\n").writerows([COLUMNS, *rows])
+        csv.writer(stream, lineterminator="\n").writerows(rows)

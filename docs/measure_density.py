@@ -3,12 +3,12 @@
 Run ``python docs/measure_density.py`` (about a minute and a half on one core). Seeds are fixed.
 """
 
-import csv
 import warnings
 from math import floor, log, log10, pi
 from pathlib import Path
 
 import numpy as np
+from _measuring import write_rows
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
@@ -86,16 +86,9 @@ def edges(repetitions=20):
         yield line(name, column[:, None])
 
 
-def write(name, rows):
-    """A CSV file, once all of its rows are there."""
-    rows = list(rows)
-    with (FOLDER / name).open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
-
-
 if __name__ == "__main__":
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", TrustWarning)
-        write("measured_density_rules.csv", rules())
-        write("measured_density_columns.csv", columns())
-        write("measured_density_edges.csv", edges())
+        write_rows(FOLDER / "measured_density_rules.csv", rules())
+        write_rows(FOLDER / "measured_density_columns.csv", columns())
+        write_rows(FOLDER / "measured_density_edges.csv", edges())

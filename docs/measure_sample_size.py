@@ -3,11 +3,11 @@
 Run ``python docs/measure_sample_size.py`` (about a minute on one core). Seeds are fixed.
 """
 
-import csv
 import warnings
 from pathlib import Path
 
 import numpy as np
+from _measuring import write_rows
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
@@ -114,12 +114,11 @@ def savings():
 
 
 def write(name, rows):
-    """A CSV file, once all of its rows are there."""
+    """The rows with three decimals, printed and kept."""
     rows = [[f"{entry:.3f}" if isinstance(entry, float) else entry for entry in row]
             for row in rows]
     print(*rows, sep="\n", flush=True)
-    with (FOLDER / name).open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+    write_rows(FOLDER / name, rows)
 
 
 if __name__ == "__main__":

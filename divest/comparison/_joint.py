@@ -68,9 +68,9 @@ def _ranges_apart(P: np.ndarray, Q: np.ndarray, names: list[Any]) -> Diagnostic:
     apart = (P.min(axis=0) > Q.max(axis=0)) | (Q.min(axis=0) > P.max(axis=0))
     found = [str(name) for name, is_apart in zip(names, apart, strict=True) if is_apart]
     return Diagnostic("ranges_apart", float(len(found)), 0.0, not found,
-                      f"columns ({', '.join(found)}) whose values in one table all lie above those "
-                      "in the other, so that no joint distance can be seen; leave out those that "
-                      "say when or where a row was taken")
+                      f"columns {', '.join(found) or 'like a date'}: where all values in one table "
+                      "lie above those in the other, no joint distance can be seen; leave out "
+                      "those that say when or where a row was taken")
 
 
 def _complete(frame: pd.DataFrame, names: list[Any]) -> tuple[np.ndarray, float]:

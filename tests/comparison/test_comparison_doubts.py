@@ -12,6 +12,9 @@ def test_a_column_that_tells_the_tables_apart_is_named():
     with pytest.warns(TrustWarning, match="ranges_apart"):
         found = compare(first, last, n_resamples=99)
     assert not found.trusted
-    assert "): columns (year) whose values in one table" in found.summary()
+    assert "): columns year: where all values in one table" in found.summary()
     names = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm"]
-    assert compare(first, last, columns=names, n_resamples=99).trusted
+    alike = compare(first, last, columns=names, n_resamples=99)
+    assert alike.trusted
+    assert "columns like a date:" in alike.diagnostics.set_index("name").loc["ranges_apart",
+                                                                             "advice"].iloc[0]
