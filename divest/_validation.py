@@ -154,6 +154,15 @@ def check_scale(array: np.ndarray, name: str, columns: Sequence[Any] | None = No
                              "squares are no floats: multiply the column by a constant.")
 
 
+def check_constant_columns(array: np.ndarray, columns: Sequence[Any] | None, advice: str) -> None:
+    """Raise if a column of X holds one value only; `advice` says what to do about it."""
+    constant = np.flatnonzero((array == array[0]).all(axis=0))
+    if len(constant):
+        names = range(array.shape[1]) if columns is None else columns
+        which = ", ".join(str(names[c]) for c in constant[:5])
+        raise ValueError(f"X has columns that hold one value only: {which}. {advice}")
+
+
 def check_rows(estimator: Any, X: Any, y: Any = None, *, reset: bool = True,
                min_samples: int = 1) -> Any:
     """`X` (and `y`) as scikit-learn checks them, with errors that name rows and columns."""

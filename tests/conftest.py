@@ -23,6 +23,13 @@ def rng():
     return np.random.default_rng(20260101)
 
 
+@pytest.fixture
+def one_process():
+    """Dask computes where the test runs, so that errors and warnings arrive there."""
+    with pytest.importorskip("dask").config.set(scheduler="synchronous"):
+        yield
+
+
 @pytest.fixture(scope="session")
 def wild():
     """The comparison of tables with everything in them that can be hard to print."""

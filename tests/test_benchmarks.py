@@ -60,29 +60,11 @@ TINY = {
 def families(monkeypatch):
     """The families, with tiny samples."""
     monkeypatch.syspath_prepend(ROOT)
-    from benchmarks import (
-        density,
-        discrete,
-        divergence,
-        goodness_of_fit,
-        growth,
-        moments,
-        neighbors,
-        sample_complexity,
-        sequences,
-        study,
-        two_sample,
-        unnormalized,
-    )
+    from benchmarks.__main__ import FAMILIES
 
-    found = {"neighbors": neighbors, "divergence": divergence,
-             "goodness_of_fit": goodness_of_fit, "density": density,
-             "sample_complexity": sample_complexity, "moments": moments,
-             "sequences": sequences, "unnormalized": unnormalized, "discrete": discrete,
-             "study": study, "two_sample": two_sample, "growth": growth}
-    for name, family in found.items():
+    for name, family in FAMILIES.items():
         monkeypatch.setattr(family, "QUICK", replace(family.QUICK, **TINY[name]))
-    return found
+    return FAMILIES
 
 
 def both_ran(found):

@@ -19,11 +19,7 @@ dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 
-
-@pytest.fixture(autouse=True)
-def one_process():
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("one_process")
 
 
 def samples(rng, n, m=None):

@@ -17,11 +17,7 @@ dd = pytest.importorskip("dask.dataframe")
 
 PARTITIONS = [(1000,), (400, 0, 1, 599), (100,) * 10]
 
-
-@pytest.fixture(autouse=True)
-def one_process():
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("one_process")
 
 
 def quiet(function, *arguments, **options):

@@ -126,6 +126,19 @@ def name_changed(tokens, first, end, n_symbols, longest, seen, touched):
 
 
 @kernel
+def next_field(tokens, starts, i, row, substitute, leave, append, grow, remove, longest, field,
+               seen, touched, named):
+    """Put the field of sequence i into `field`; how many first entries of `touched` it fills."""
+    count = named
+    if named == 0:
+        count = name_changed(tokens, starts[i], starts[i + 1], append.shape[1], longest, seen,
+                             touched)
+    edit_field(tokens, starts[i], starts[i + 1], row, substitute, leave, append[i], grow[i],
+               remove[i], longest, field)
+    return count
+
+
+@kernel
 def field_sums(tokens, starts, row, substitute, leave, append, grow, remove, longest, field, seen,
                touched, named, total, squares):
     """Add the fields of all sequences to `total`, and their squares to `squares`.
@@ -133,12 +146,8 @@ def field_sums(tokens, starts, row, substitute, leave, append, grow, remove, lon
     `field` holds zeros; `touched` names its first `named` entries, all of them or none.
     """
     for i in range(starts.shape[0] - 1):
-        count = named
-        if named == 0:
-            count = name_changed(tokens, starts[i], starts[i + 1], append.shape[1], longest, seen,
-                                 touched)
-        edit_field(tokens, starts[i], starts[i + 1], row, substitute, leave, append[i], grow[i],
-                   remove[i], longest, field)
+        count = next_field(tokens, starts, i, row, substitute, leave, append, grow, remove, longest,
+                           field, seen, touched, named)
         if named > 0:
             for c in range(named):
                 total[c] += field[c]
@@ -160,12 +169,8 @@ def field_rows(tokens, starts, row, substitute, leave, append, grow, remove, lon
     """
     filled = 0
     for i in range(starts.shape[0] - 1):
-        count = named
-        if named == 0:
-            count = name_changed(tokens, starts[i], starts[i + 1], append.shape[1], longest, seen,
-                                 touched)
-        edit_field(tokens, starts[i], starts[i + 1], row, substitute, leave, append[i], grow[i],
-                   remove[i], longest, field)
+        count = next_field(tokens, starts, i, row, substitute, leave, append, grow, remove, longest,
+                           field, seen, touched, named)
         for c in range(count):
             value = field[touched[c]]
             field[touched[c]] = 0.0

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from divest._validation import (
+    check_constant_columns,
     check_finite,
     check_integer,
     check_number,
@@ -94,14 +95,10 @@ def check_weight(weight: Any) -> None:
 def check_sample_rows(test: Any, X: Any) -> np.ndarray:
     """The rows of one sample, none of their columns constant."""
     X = check_rows(test, X, min_samples=4)
-    check_scale(X, "X", getattr(test, "feature_names_in_", None))
-    constant = np.flatnonzero((X == X[0]).all(axis=0))
-    if len(constant):
-        names = getattr(test, "feature_names_in_", range(X.shape[1]))
-        which = ", ".join(str(names[c]) for c in constant[:5])
-        raise ValueError(
-            f"X has columns that hold one value only: {which}. A model with a density gives that "
-            "probability 0, so no test is needed; drop such columns.")
+    names = getattr(test, "feature_names_in_", None)
+    check_scale(X, "X", names)
+    check_constant_columns(X, names, "A model with a density gives that probability 0, so no test "
+                           "is needed; drop such columns.")
     return X
 
 

@@ -78,8 +78,8 @@ def instrument_kind(instruments: Any, Z: np.ndarray | None) -> Any:
     return instruments
 
 
-def make_plan(e: Any, Z: np.ndarray | None, seed: Any) -> Plan:
-    """Settings of the fit of estimator `e` to rows with instruments Z."""
+def make_plan(e: Any, Z: np.ndarray | None, weights: np.ndarray, seed: Any) -> Plan:
+    """Settings of the fit of estimator `e` to rows with instruments Z and weights."""
     kind = instrument_kind(e.instruments, Z)
     kernel = isinstance(kind, str) and kind == "kernel"
     candidates = make_candidates(e, kind, Z, seed)
@@ -89,7 +89,7 @@ def make_plan(e: Any, Z: np.ndarray | None, seed: Any) -> Plan:
     choosing = kernel and len(candidates) > 1
     return Plan(e.estimator, METHODS[e.estimator].divergence or e.divergence,
                 e.epsilon if METHODS[e.estimator].divergence is None else 1.0, candidates,
-                make_criterion(e.selection, Z) if choosing and Z is not None else None,
+                make_criterion(e.selection, Z, weights) if choosing and Z is not None else None,
                 isinstance(e.selection, str) and e.selection == "hsic-profile" and choosing,
                 kernel, e.scale_moments, e.n_steps, guard, e.max_iter, e.tol)
 
@@ -114,12 +114,13 @@ def make_candidates(e: Any, kind: Any, Z: np.ndarray | None, seed: Any) -> tuple
     return tuple(found)
 
 
-def make_criterion(selection: Any, Z: np.ndarray) -> Callable[[np.ndarray], float]:
+def make_criterion(selection: Any, Z: np.ndarray, weights: np.ndarray
+                   ) -> Callable[[np.ndarray], float]:
     """The number to be made small, as a function of residuals (n, m)."""
     if callable(selection):
         return lambda residual: _finite(selection(residual[:, 0] if residual.shape[1] == 1
                                                   else residual, Z))
-    pairs = InstrumentPairs(Z)
+    pairs = InstrumentPairs(Z, weights=weights)
     return pairs.mmr if selection == "mmr" else pairs.hsic
 
 

@@ -49,9 +49,12 @@ class InstrumentPairs:
         The instruments.
     multiplier : float, default 1.0
         The bandwidth in median distances.
+    weights : ndarray of shape (n,), optional
+        Of the rows, of any sum: statistics are then those of the weighted law.
     """
 
-    def __init__(self, Z: np.ndarray, multiplier: float = 1.0) -> None:
+    def __init__(self, Z: np.ndarray, multiplier: float = 1.0,
+                 weights: np.ndarray | None = None) -> None:
         self.rows = compared_rows(len(Z))
         self.n = len(self.rows)
         if self.n < 2:
@@ -60,8 +63,12 @@ class InstrumentPairs:
         self.kernel = pair_kernel(Z[self.rows], multiplier)
         matrix = squareform(self.kernel)
         np.fill_diagonal(matrix, 1.0)
-        mean = matrix.mean(axis=0)
-        matrix += mean.mean() - mean - mean[:, None]
+        w = np.ones(self.n) if weights is None else weights[self.rows]
+        self.weights = w / w.mean()
+        mean = self.weights @ matrix / self.n
+        matrix += self.weights @ mean / self.n - mean - mean[:, None]
+        matrix *= self.weights
+        matrix *= self.weights[:, None]
         self.trace = float(np.trace(matrix))
         self.centred = squareform(matrix, checks=False)
 
@@ -72,7 +79,7 @@ class InstrumentPairs:
 
     def mmr(self, residual: np.ndarray) -> float:
         """See `mmr_statistic`."""
-        u = self._compared(residual)
+        u = self._compared(residual) * self.weights[:, None]
         matrix = squareform(self.kernel)
         return float(np.sum(u * (matrix @ u))) / (self.n * (self.n - 1))
 

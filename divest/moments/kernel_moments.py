@@ -87,7 +87,8 @@ class KernelMethodOfMoments(MomentQueries, BaseEstimator):
     selection : {"hsic", "hsic-profile", "mmr", None} or callable, default "hsic"
         How bandwidth and ridge of kernel instruments are chosen: the two-step estimate whose
         residuals are least dependent on Z. ``"hsic-profile"``: the same of final estimates.
-        ``"mmr"``: smallest kernel moment; flat. Or ``callable(residual, Z)``, to be small.
+        ``"mmr"``: smallest kernel moment; flat. Or ``callable(residual, Z)``, to be small; it sees
+        no weights.
         HSIC asks for independence, more than a zero mean given Z, and may mislead where the spread
         of residuals depends on Z; compare `score` on other rows then.
     n_reference : int, default 0
@@ -295,7 +296,7 @@ class KernelMethodOfMoments(MomentQueries, BaseEstimator):
         if len(thetas) == 1:
             thetas = perturbed_starts(thetas[0], self.n_starts, noise)
         data, weights = rows_of(data, weights > 0), weights[weights > 0]
-        plan = make_plan(self, data.Z, seeds[1])
+        plan = make_plan(self, data.Z, weights, seeds[1])
         sample = make_sample(self, data, weights, seeds[2], draws)
         self._psi = sample.psi
         return fit_moments(plan, sample, thetas), plan.plain

@@ -89,7 +89,7 @@ def moment_test(moment_function: Callable, X: Any, y: Any = None, Z: Any = None,
     theta = check_theta(theta)
     weights = check_weights(None, len(data.X))
     seeds = root_sequence(random_state).spawn(4)
-    plan = make_plan(settings, data.Z, seeds[1])
+    plan = make_plan(settings, data.Z, weights, seeds[1])
     (draws,) = generators([seeds[3]])
     sample = make_sample(settings, data, weights, seeds[2], draws)
     sample.psi.check(theta)

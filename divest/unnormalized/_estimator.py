@@ -11,7 +11,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from divest._results import Diagnostic, diagnostics_frame, warn_if_doubtful
-from divest._validation import check_number, check_option, check_rows, check_scale
+from divest._validation import (
+    check_constant_columns,
+    check_number,
+    check_option,
+    check_rows,
+    check_scale,
+)
 from divest.goodness_of_fit import ScoreModel
 from divest.kernels import Kernel, median_bandwidth, resolve_kernel
 from divest.moments import MomentEstimate
@@ -135,13 +141,9 @@ class MinimumStein(BaseEstimator):
     def _check_rows(self, X: Any) -> np.ndarray:
         """The rows, none of their columns constant."""
         X = check_rows(self, X, min_samples=2)
-        check_scale(X, "X", getattr(self, "feature_names_in_", None))
-        constant = np.flatnonzero((X == X[0]).all(axis=0))
-        if len(constant):
-            names = getattr(self, "feature_names_in_", range(X.shape[1]))
-            which = ", ".join(str(names[c]) for c in constant[:5])
-            raise ValueError(f"X has columns that hold one value only: {which}. No density gives "
-                             "such rows; drop the columns.")
+        names = getattr(self, "feature_names_in_", None)
+        check_scale(X, "X", names)
+        check_constant_columns(X, names, "No density gives such rows; drop the columns.")
         return X
 
     def _solve(self, pairs: RowPairs, X: np.ndarray, scale: np.ndarray

@@ -10,6 +10,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from divest import ConvergenceWarning, HypothesisResult, TrustWarning
 from divest.moments import ConfidenceSet, KernelMethodOfMoments, MomentData, moment_test
+from divest.moments._selection import InstrumentPairs
 
 X = np.random.default_rng(0).laplace(size=(200, 1))
 
@@ -370,6 +371,19 @@ def test_selection_among_kernel_instruments():
     by_hand = KernelMethodOfMoments(line, theta0=[0.0], selection=None, n_components=20, reg=1e-2,
                                     bandwidth_multiplier=0.75, random_state=0).fit(x, y, Z)
     assert by_hand.selection_results_["reg"].tolist() == [1e-2]
+
+
+@pytest.mark.filterwarnings("ignore::divest.TrustWarning")
+def test_selection_sees_the_weights(rng):
+    x, y, Z = instrumented()
+    w = rng.uniform(0.2, 3, len(x))
+    w[:5] = 0
+    model = KernelMethodOfMoments(line, theta0=[0.0], n_components=20, random_state=0)
+    model.fit(x, y, Z, sample_weight=w)
+    residual = line(MomentData(x, y, Z), model.two_step_params_.to_numpy())[5:]
+    weighted = InstrumentPairs(Z[5:], weights=w[5:]).hsic(residual)
+    assert model.selection_results_["criterion"].min() == pytest.approx(weighted, rel=1e-9)
+    assert weighted != pytest.approx(InstrumentPairs(Z[5:]).hsic(residual), rel=0.01)
 
 
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")

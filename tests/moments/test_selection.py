@@ -108,6 +108,35 @@ def test_only_hsic_sees_the_size_of_errors(rng):
     assert abs(pairs.mmr(u)) < max(np.abs(signed))
 
 
+def plain_weighted_hsic(u, Z, w):
+    """``E k l - 2 E (E k)(E l) + (E k)(E l)`` under the weights, less the factor for n - 1."""
+    n, w = len(u), w / w.sum()
+    K, L = plain_kernel(u), plain_kernel(Z)
+    value = w @ (K * L) @ w - 2 * w @ ((K @ w) * (L @ w)) + (w @ K @ w) * (w @ L @ w)
+    return value * n**2 / (n - 1) ** 2
+
+
+def test_weighted_statistics_are_those_of_the_weighted_law(rng):
+    u, Z, w = rng.normal(size=21), rng.normal(size=(21, 2)), rng.uniform(0.2, 3, 21)
+    pairs, L = InstrumentPairs(Z, weights=w), plain_kernel(Z)
+    assert pairs.hsic(u) == pytest.approx(plain_weighted_hsic(u, Z, w), rel=1e-11)
+    r = u * w / w.mean()
+    assert pairs.mmr(u) == pytest.approx((r @ L @ r - r @ r) / (21 * 20), rel=1e-11)
+    plain, scaled = InstrumentPairs(Z), InstrumentPairs(Z, weights=np.full(21, 7.0))
+    assert scaled.hsic(u) == pytest.approx(plain.hsic(u), rel=1e-12)
+    assert scaled.mmr(u) == pytest.approx(plain.mmr(u), rel=1e-12)
+
+
+def test_weights_undo_a_sample_that_looks_dependent(rng):
+    """Seven in ten rows with z u > 0 are left out; weights bring independence back."""
+    u, Z = rng.normal(size=1500), rng.normal(size=(1500, 1))
+    kept = (u * Z[:, 0] < 0) | (rng.uniform(size=1500) < 0.3)
+    u, Z = u[kept], Z[kept]
+    w = np.where(u * Z[:, 0] < 0, 0.3, 1.0)
+    pairs = InstrumentPairs(Z, weights=w)
+    assert pairs.hsic(u) < 0.2 * hsic(u, Z)
+
+
 def test_many_rows_are_compared_by_a_fixed_part(rng):
     u, Z = dependent(rng, MOST_ROWS + 500)
     rows = compared_rows(len(u))
