@@ -198,6 +198,8 @@ class EstimateResult(_Table):
         Intervals are cut to this range.
     unit : str, default ""
         ``"nats"`` or empty.
+    degrees_of_freedom : float, default inf
+        Of the standard error; intervals are those of Student's t, which is normal at infinity.
 
     Examples
     --------
@@ -216,9 +218,10 @@ class EstimateResult(_Table):
     confidence_level: float = 0.95
     bounds: tuple[float, float] = (-inf, inf)
     unit: str = ""
+    degrees_of_freedom: float = inf
 
     def confidence_interval(self, level: float | None = None) -> tuple[float, float]:
-        """Normal interval for the truth.
+        """Symmetric interval for the truth.
 
         Parameters
         ----------
@@ -235,10 +238,11 @@ class EstimateResult(_Table):
         ValueError
             When `level` is not between 0 and 1.
         """
-        from scipy.special import ndtri
+        from scipy.special import ndtri, stdtrit
 
         level = self.confidence_level if level is None else check_number("level", level, 0, 1)
-        reach = ndtri(0.5 + level / 2) * self.standard_error
+        top, df = 0.5 + level / 2, self.degrees_of_freedom
+        reach = (ndtri(top) if df == inf else stdtrit(df, top)) * self.standard_error
         low, high = np.clip([self.estimate - reach, self.estimate + reach], *self.bounds)
         return float(low), float(high)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from scipy.stats import beta, norm
+from scipy.stats import beta, norm, t
 
 import divest
 from divest import ConvergenceWarning, Diagnostic, EstimateResult, HypothesisResult, TrustWarning
@@ -29,6 +29,13 @@ def test_interval_is_normal(estimate, error, level):
     low, high = result.confidence_interval(level)
     assert_allclose([low, high], norm.interval(level, estimate, error) if error else [estimate] * 2,
                     rtol=1e-12, atol=1e-14)
+
+
+def test_interval_of_an_error_with_few_degrees_of_freedom():
+    result = EstimateResult(0.5, 0.1, "kl", (50, 50), degrees_of_freedom=9)
+    for level in (0.95, 0.9):
+        assert_allclose(result.confidence_interval(level), t.interval(level, 9, 0.5, 0.1),
+                        rtol=1e-12)
 
 
 def test_interval_has_the_level_of_the_result():
