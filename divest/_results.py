@@ -218,7 +218,7 @@ class EstimateResult(_Table):
     confidence_level: float = 0.95
     bounds: tuple[float, float] = (-inf, inf)
     unit: str = ""
-    degrees_of_freedom: float = inf
+    degrees_of_freedom: float = field(default=inf, kw_only=True)
 
     def confidence_interval(self, level: float | None = None) -> tuple[float, float]:
         """Symmetric interval for the truth.

@@ -284,7 +284,8 @@ def _mean(found: list[tuple[EstimateResult, float]], sizes: tuple[int, int],
     one = results[0]
     return EstimateResult(
         float(values.mean()), error, f"{one.method} (mean of {len(values)} blocks)", sizes,
-        (found_bias, *_of_most(results)), confidence_level, one.bounds, one.unit, len(values) - 1)
+        (found_bias, *_of_most(results)), confidence_level, one.bounds, one.unit,
+        degrees_of_freedom=len(values) - 1)
 
 
 def _of_most(results: Sequence[EstimateResult]) -> list[Diagnostic]:

@@ -11,7 +11,8 @@ import numpy as np
 from fuzz_inputs import ODD, odd_setting
 
 NOT_SAID = re.compile(r"""  # numbers that may be missing or endless, as their pages say
-    diagnostics_?\b | \.null_distribution | \.(upper_bound|bounds|curvature|support)\b
+    diagnostics_?\b | \.null_distribution | \.degrees_of_freedom
+    | \.(upper_bound|bounds|curvature|support)\b
     | cells\[\]            # limits between cells, and names of cells
     | missing_pvalue | pvalue_minimum_effect | psi_corrected  # where nothing is missing, ...
     | selection_results_  # settings that were not tried
