@@ -1,4 +1,4 @@
-"""The benchmarks run, on samples too small to time anything."""
+"""The benchmarks run, on samples too small to time anything; most in the slow run."""
 
 import re
 from dataclasses import replace
@@ -72,6 +72,7 @@ def both_ran(found):
     return found[found["peer_seconds"].notna()]
 
 
+@pytest.mark.slow
 def test_neighbors(families):
     found = families["neighbors"].run(families["neighbors"].QUICK)
     assert (found["ratio"] > 0).all()
@@ -79,6 +80,7 @@ def test_neighbors(families):
     assert found["peer_error"].notna().any()
 
 
+@pytest.mark.slow
 def test_divergence(families):
     found = families["divergence"].run(families["divergence"].QUICK)
     assert (found.loc[found["note"].eq(""), "ratio"] > 0).all()
@@ -89,6 +91,7 @@ def test_divergence(families):
     assert loops["ours_error"].lt(1e-10).all()
 
 
+@pytest.mark.slow
 def test_sequences(families):
     found = families["sequences"].run(families["sequences"].QUICK)
     assert (both_ran(found)["ratio"] > 0).all()
@@ -96,6 +99,7 @@ def test_sequences(families):
     assert found["ours_error"].dropna().lt(1e-10).all()
 
 
+@pytest.mark.slow
 def test_goodness_of_fit(families, monkeypatch):
     family = families["goodness_of_fit"]
     monkeypatch.setattr(family, "find_spec", lambda name: None)
@@ -115,6 +119,7 @@ def test_goodness_of_fit(families, monkeypatch):
     assert tests[["ours_error_se", "peer_error_se"]].gt(0).all(axis=None)
 
 
+@pytest.mark.slow
 def test_density(families, monkeypatch):
     family = families["density"]
     monkeypatch.setattr(family, "find_spec", lambda name: None)
@@ -130,6 +135,7 @@ def test_density(families, monkeypatch):
     assert found["target"].notna().sum() == 11
 
 
+@pytest.mark.slow
 def test_sample_complexity(families, monkeypatch):
     family = families["sample_complexity"]
     monkeypatch.setattr(family, "find_spec", lambda name: None)
@@ -146,6 +152,7 @@ def test_sample_complexity(families, monkeypatch):
     assert transport["ours_error"].lt(1e-12).all()
 
 
+@pytest.mark.slow
 def test_moments(families):
     found = families["moments"].run(families["moments"].QUICK)
     raced = both_ran(found)
@@ -168,6 +175,7 @@ def test_unnormalized(families):
     assert found.loc["scipy BFGS", "ours_error"] < 0.1  # its gradient is one of differences
 
 
+@pytest.mark.slow
 def test_discrete(families):
     found = families["discrete"].run(families["discrete"].QUICK)
     found = found.set_index(["ours", "peer"])
@@ -177,6 +185,7 @@ def test_discrete(families):
     assert same["ours_error"].lt(1e-10).all()
 
 
+@pytest.mark.slow
 def test_absent_linearmodels_is_named(families, monkeypatch):
     family = families["moments"]
     monkeypatch.setattr(family, "find_spec", lambda name: None)
@@ -187,6 +196,7 @@ def test_absent_linearmodels_is_named(families, monkeypatch):
     assert (found.loc[~absent, "ratio"] > 0).all()
 
 
+@pytest.mark.slow
 def test_absent_grids_are_named(families, monkeypatch):
     family = families["density"]
     monkeypatch.setattr(family, "find_spec", lambda name: None)
@@ -220,10 +230,10 @@ def test_absent_and_slow_peers_are_named(families, monkeypatch):
 def test_command_line_prints_a_table(families, capsys):
     from benchmarks.__main__ import main
 
-    main(["divergence", "--quick"])
+    main(["study", "--quick"])
     printed = capsys.readouterr().out
     assert printed.count("ratio_high") == 1
-    assert "test, 9 permutations" in printed
+    assert "20 replications of a mean" in printed
 
 
 def test_study(families):
@@ -235,6 +245,7 @@ def test_study(families):
     assert found["task"].iloc[-1] == "summary of 200 rows"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::divest.TrustWarning")
 def test_two_sample(families, monkeypatch):
     family = families["two_sample"]
@@ -247,6 +258,7 @@ def test_two_sample(families, monkeypatch):
     assert found["ours_error"].between(0, 1).all()
 
 
+@pytest.mark.slow
 def test_growth(families, monkeypatch):
     from benchmarks import moments, sample_complexity, two_sample
 
