@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pandas as pd
+import plain
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
@@ -48,7 +49,7 @@ def comparison():
     columns = ["bill_depth_mm", "body_mass_g", "species", "ring"]
     with pytest.warns(divest.TrustWarning):
         return compare(female, male, columns=columns, divergence=["kl", "hellinger"],
-                       random_state=0)
+                       n_resamples=plain.smaller(999, 99), random_state=0)
 
 
 @pytest.fixture(scope="module")
