@@ -80,6 +80,11 @@ def standard_error(share: float, count: int) -> float:
     return float(np.sqrt(share * (1 - share) / count))
 
 
+def error_of_test(silent: float, null: bool) -> float:
+    """How often a test at level .05 errs, from the share of samples at which it is silent."""
+    return abs(silent - 0.95) if null else silent
+
+
 def memory_row(ours: str, peer: str, ours_mb: float, peer_mb: float, **more) -> dict:
     """A row whose ratio is one of memory; none where the peer's is lost in the noise."""
     return {"ours": ours, "peer": peer, "ours_mb": ours_mb, "peer_mb": peer_mb,

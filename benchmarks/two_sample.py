@@ -1,9 +1,9 @@
 """Tests of whether two samples differ: divergences on a neighbour graph against energy statistics.
 
-The error is the share of pairs of samples at which the test is silent, at level .05: 1 - power, and
-.95 where nothing differs. ``n`` counts the rows of both samples, ``k`` permutations. scipy's tests
-look at the first column alone, which is where a shift or a scale is; they need no permutations.
-dcor's energy test takes part where it is installed.
+The error is the share of pairs of samples at which the test is silent, at level .05: 1 - power.
+Where nothing differs, it is how far the size is from .05. ``n`` counts the rows of both samples,
+``k`` permutations. scipy's tests look at the first column alone, which is where a shift or a scale
+is; they need no permutations. dcor's energy test takes part where it is installed.
 """
 
 import warnings
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks._timing import race, standard_error, table
+from benchmarks._timing import error_of_test, race, standard_error, table
 from divest import TrustWarning, divergence_two_sample_test
 
 
@@ -51,7 +51,8 @@ def correlated(P):
     return P
 
 
-CHANGES = {"nothing differs": lambda P: P, "shift of one column": shifted,
+NULL = "nothing differs"
+CHANGES = {NULL: lambda P: P, "shift of one column": shifted,
            "scale of one column": scaled, "correlation of two columns": correlated}
 
 
@@ -84,11 +85,12 @@ def _power(sizes, calls, n, d, name):
                for _ in range(sizes.samples)]
     silent = {test: float(np.mean([call(P, Q) > 0.05 for P, Q in samples]))
               for test, call in calls.items()}
+    errors = {test: error_of_test(share, name == NULL) for test, share in silent.items()}
     raced = race({test: partial(call, *samples[0]) for test, call in calls.items()}, sizes.rounds,
                  sizes.budget)
     spread = {test: standard_error(share, sizes.samples) for test, share in silent.items()}
     return [{"task": name, "n": 2 * n, "d": d, "k": sizes.permutations,
-             **raced.row("divest", peer, silent), "ours_error_se": spread["divest"],
+             **raced.row("divest", peer, errors), "ours_error_se": spread["divest"],
              "peer_error_se": spread.get(peer)}
             for peer in ("dcor energy_test", "scipy ks_2samp", "scipy cramervonmises_2samp")]
 
