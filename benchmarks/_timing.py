@@ -81,7 +81,7 @@ def standard_error(share: float, count: int) -> float:
 
 
 def error_of_test(silent: float, null: bool) -> float:
-    """How often a test at level .05 errs, from the share of samples at which it is silent."""
+    """The share of samples at which a test is silent; under the null, its distance from .95."""
     return abs(silent - 0.95) if null else silent
 
 

@@ -26,7 +26,9 @@ def rng():
 @pytest.fixture
 def one_process():
     """Dask computes where the test runs, so that errors and warnings arrive there."""
-    with pytest.importorskip("dask").config.set(scheduler="synchronous"):
+    import dask
+
+    with dask.config.set(scheduler="synchronous"):
         yield
 
 

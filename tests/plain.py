@@ -14,7 +14,7 @@ POWER = {"euclidean": 2, "manhattan": 1, "chebyshev": 0}
 
 
 def smaller(n, without_compilation):
-    """`n` where loops are compiled, else the other number."""
+    """`n` where loops are compiled, else the other."""
     return n if COMPILED else without_compilation
 
 

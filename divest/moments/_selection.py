@@ -50,7 +50,8 @@ class InstrumentPairs:
     multiplier : float, default 1.0
         The bandwidth in median distances.
     weights : ndarray of shape (n,), optional
-        Of the rows, of any sum: statistics are then those of the weighted law.
+        Of the rows, of any sum: statistics are then those of the weighted law. Bandwidths are
+        those of the rows as they are.
     """
 
     def __init__(self, Z: np.ndarray, multiplier: float = 1.0,

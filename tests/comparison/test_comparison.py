@@ -21,7 +21,7 @@ from divest import (
 from divest.datasets import load_anes96, load_penguins
 from divest.discrete import drift_table, f_divergence
 
-N_RESAMPLES = plain.smaller(999, 99)
+SETTINGS = plain.smaller({}, {"n_resamples": 99})  # the defaults, where there is time
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def seasons():
 
 @pytest.fixture(scope="module")
 def found(seasons):
-    return compare(*seasons, random_state=0, n_resamples=N_RESAMPLES)
+    return compare(*seasons, random_state=0, **SETTINGS)
 
 
 def frame(rng, n, shift=0.0):
@@ -47,7 +47,7 @@ def test_joint_table_is_that_of_the_estimators(seasons, found):
     expected = model.estimates(["kl", "jensen_shannon", "hellinger"])
     columns = ["estimate", "standard_error", "low", "high"]
     assert_allclose(found.joint[columns], expected[columns], rtol=1e-12)
-    test = DivergenceTwoSampleTest(n_resamples=N_RESAMPLES, standardize="std", random_state=0)
+    test = DivergenceTwoSampleTest(standardize="std", random_state=0, **SETTINGS)
     test.fit_samples(p, q)
     assert (found.joint["pvalue"] == test.pvalue_).all()
     assert found.joint[["n_reference", "n_current", "n_columns"]].iloc[0].tolist() == [109, 119, 4]
@@ -179,14 +179,14 @@ def test_pandas_polars_and_arrays_agree(rng):
 
 def test_row_order_of_a_table_does_not_matter(seasons, found):
     shuffled = compare(seasons[0].sample(frac=1, random_state=1), seasons[1], random_state=0,
-                       n_resamples=N_RESAMPLES)
+                       **SETTINGS)
     columns = ["estimate", "standard_error", "statistic", "pvalue_adjusted"]
     assert_allclose(shuffled.columns[columns], found.columns[columns], rtol=1e-9)
     assert_allclose(shuffled.joint["estimate"], found.joint["estimate"], rtol=1e-9)
 
 
 def test_same_for_any_number_of_jobs(seasons, found):
-    again = compare(*seasons, random_state=0, n_jobs=2, n_resamples=N_RESAMPLES)
+    again = compare(*seasons, random_state=0, n_jobs=2, **SETTINGS)
     pd.testing.assert_frame_equal(again.joint, found.joint)
     pd.testing.assert_frame_equal(again.columns, found.columns)
 

@@ -128,13 +128,19 @@ def test_weighted_statistics_are_those_of_the_weighted_law(rng):
 
 
 def test_weights_undo_a_sample_that_looks_dependent(rng):
-    """Seven in ten rows with z u > 0 are left out; weights bring independence back."""
-    u, Z = rng.normal(size=1500), rng.normal(size=(1500, 1))
-    kept = (u * Z[:, 0] < 0) | (rng.uniform(size=1500) < 0.3)
-    u, Z = u[kept], Z[kept]
-    w = np.where(u * Z[:, 0] < 0, 0.3, 1.0)
-    pairs = InstrumentPairs(Z, weights=w)
-    assert pairs.hsic(u) < 0.2 * hsic(u, Z)
+    """Seven in ten rows with z u > 0 are left out: weighted, the mean falls as 1/n all the same."""
+    def draw(n):
+        u, Z = rng.normal(size=4 * n), rng.normal(size=(4 * n, 1))
+        kept = np.flatnonzero((u * Z[:, 0] < 0) | (rng.uniform(size=4 * n) < 0.3))[:n]
+        u, Z = u[kept], Z[kept]
+        pairs = InstrumentPairs(Z, weights=np.where(u * Z[:, 0] < 0, 0.3, 1.0))
+        return n * pairs.hsic(u), n * hsic(u, Z)
+
+    (few, few_plain), (many, many_plain) = (np.array([draw(n) for _ in range(200)]).T
+                                            for n in (150, 600))
+    assert abs(many.mean() - few.mean()) < 4 * np.hypot(stats.sem(many), stats.sem(few))
+    gap = many_plain.mean() - few_plain.mean()  # without weights it grows as n does
+    assert gap > 4 * np.hypot(stats.sem(many_plain), stats.sem(few_plain))
 
 
 def test_many_rows_are_compared_by_a_fixed_part(rng):
